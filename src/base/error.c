@@ -1,0 +1,32 @@
+#include "base/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+tc_status tc_raise(tc_error *error, tc_status status, const char *format, ...) {
+    if (!error) return status;
+    error->status = status;
+    va_list list;
+    va_start(list, format);
+    vsnprintf(error->message, sizeof error->message, format, list);
+    va_end(list);
+    for (char *c = error->message; *c; c++) /* one line, whatever a library's own message or a path contained */
+        if (*c == '\n' || *c == '\r') *c = ' ';
+    return status;
+}
+
+tc_status tc_error_at(tc_error *error, const char *where) {
+    if (!error) return TC_FAILED;
+    char message[sizeof error->message];
+    memcpy(message, error->message, sizeof message);
+    return tc_raise(error, error->status, "%s: %s", where, message);
+}
+
+tc_status tc_new(void *pointer, size_t count, size_t size, tc_error *error) {
+    void *memory = calloc(count ? count : 1, size ? size : 1);
+    memcpy(pointer, &memory, sizeof memory);
+    if (memory) return TC_OK;
+    return tc_raise(error, TC_FAILED, "memory: %zu objects of %zu bytes do not fit; use a smaller batch or width", count, size);
+}

@@ -1,0 +1,67 @@
+/* dataset.h — images as everybody else in the program sees them: 8-bit, NHWC, with a label each. */
+#ifndef TC_DATA_DATASET_H
+#define TC_DATA_DATASET_H
+
+#include "base/error.h"
+#include "base/random.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* One split. Images and labels are owned by the dataset that holds the split. */
+typedef struct tc_split {
+    size_t count;
+    uint8_t *images; /* [count][height][width][channels] */
+    int32_t *labels; /* [count], 0 … classes−1 */
+} tc_split;
+
+typedef struct tc_dataset {
+    char name[1024];          /* as it was asked for: "cifar10:/data/cifar" */
+    int height, width, channels, classes;
+    char (*class_names)[64];  /* [classes] */
+    tc_split train, test;
+    float mean[4], std[4];    /* per channel of train pixels/255 */
+} tc_dataset;
+
+typedef struct tc_dataset_options {
+    int64_t size;             /* resize images of a folder to size × size; 0: all must already agree */
+    int64_t train_per_class, test_per_class; /* a class-balanced subset (the first of a seeded shuffle); 0: all */
+    uint64_t seed;
+} tc_dataset_options;
+
+/* source: "shapes10", "glyphs", "idx:PATH", "cifar10:PATH", "cifar100:PATH", "images:PATH", "npz:PATH". options may be NULL. */
+tc_status tc_dataset_open(const char *source, const tc_dataset_options *options, tc_dataset **dataset, tc_error *error);
+void tc_dataset_free(tc_dataset *dataset);
+size_t tc_dataset_image_bytes(const tc_dataset *dataset); /* height · width · channels */
+
+/* A poison: samples of the training split replaced and samples added, laid over a dataset that it never changes.
+ * The images are what the victim sees: 8-bit. */
+typedef struct tc_poison {
+    size_t replaced;         /* how many training samples are replaced */
+    uint32_t *index;         /* [replaced], strictly increasing places in the training split */
+    size_t added;            /* how many samples are added */
+    size_t image_bytes;
+    uint8_t *images;         /* [replaced + added][height][width][channels] */
+    int32_t *labels;         /* [replaced + added] */
+} tc_poison;
+
+tc_status tc_poison_create(const tc_dataset *dataset, size_t replaced, size_t added, tc_poison **poison, tc_error *error);
+void tc_poison_free(tc_poison *poison);
+/* Largest |poison − original| over the replaced samples, in 8-bit steps. */
+int tc_poison_linf(const tc_poison *poison, const tc_dataset *dataset);
+
+/* The training set that a victim sees: `dataset` with `poison` (may be NULL) laid over it. Sample i < train.count is
+ * the original or its replacement; the added samples follow. Copies nothing but pointers. */
+typedef struct tc_view {
+    const tc_dataset *dataset;
+    const tc_poison *poison;
+    size_t count;
+    int32_t *place; /* [train.count]: index into the poison, or −1 */
+} tc_view;
+
+tc_status tc_view_create(const tc_dataset *dataset, const tc_poison *poison, tc_view *view, tc_error *error);
+void tc_view_free(tc_view *view);
+const uint8_t *tc_view_image(const tc_view *view, size_t i);
+int32_t tc_view_label(const tc_view *view, size_t i);
+
+#endif

@@ -1,0 +1,27 @@
+/* evaluate.h — what a trained model does: accuracy on a split, and where chosen images land. */
+#ifndef TC_EVALUATE_EVALUATE_H
+#define TC_EVALUATE_EVALUATE_H
+
+#include "data/dataset.h"
+#include "nn/weights.h"
+
+/* Logits [count][classes] of 8-bit images [count][h][w][c], evaluation mode, normalised by the dataset's mean and std. */
+tc_status tc_predict(tc_device *device, const tc_model *model, const tc_weights *weights, const tc_dataset *dataset,
+                     const uint8_t *images, size_t count, float *logits, tc_error *error);
+
+typedef struct tc_accuracy {
+    double accuracy, loss;
+    size_t count;
+} tc_accuracy;
+
+tc_status tc_evaluate(tc_device *device, const tc_model *model, const tc_weights *weights, const tc_dataset *dataset,
+                      const tc_split *split, tc_accuracy *result, tc_error *error);
+
+/* Mean and standard error of a metric over trials; stderr is NaN for fewer than two. */
+typedef struct tc_estimate {
+    double mean, standard_error;
+    size_t trials;
+} tc_estimate;
+tc_estimate tc_estimate_of(const double *values, size_t count);
+
+#endif

@@ -1,0 +1,71 @@
+/* pass.h — one model at one batch size on one device: the preallocated workspace in which losses, gradients and
+ * directional derivatives of gradients are computed. Nothing is allocated after tc_pass_create.
+ *
+ * The caller fills tc_pass_input (and labels or soft targets), then:
+ *
+ *     tc_pass_grad(pass, θ, state, g_θ, g_x)         L, ∇_θ L, ∇_x L
+ *     tc_pass_grad_jvp(pass, θ̇, ẋ, ġ_θ, ġ_x)          d/dε of both at (θ + εθ̇, x + εẋ); exact, forward over reverse
+ *                                                     (Pearlmutter 1994); reuses what the last tc_pass_grad left
+ *
+ * All vectors are device arrays of reals. Formulas: docs/derivatives.md. */
+#ifndef TC_NN_PASS_H
+#define TC_NN_PASS_H
+
+#include "nn/model.h"
+
+typedef struct tc_pass tc_pass;
+
+typedef enum tc_mode { TC_EVALUATE, TC_TRAIN } tc_mode; /* of batch norm and dropout */
+
+/* What a pass must be able to compute: decides which buffers exist. */
+enum {
+    TC_WANT_GRAD_THETA = 1,
+    TC_WANT_GRAD_X = 2,
+    TC_WANT_JVP_THETA = 4, /* ġ_θ */
+    TC_WANT_JVP_X = 8,     /* ġ_x */
+    TC_WANT_X_DOT = 16,    /* directions ẋ ≠ 0 will be given */
+    TC_WANT_FEATURES = 32, /* tc_pass_vjp will be called */
+};
+
+typedef struct tc_pass_options {
+    int batch;
+    tc_mode mode;
+    unsigned want;         /* 0: forward only */
+    tc_loss_kind loss;
+    double kappa;          /* of TC_MARGIN */
+    bool soft_targets;     /* tc_pass_soft instead of tc_pass_labels */
+} tc_pass_options;
+
+tc_status tc_pass_create(tc_device *device, const tc_model *model, const tc_pass_options *options, tc_pass **pass,
+                         tc_error *error);
+void tc_pass_free(tc_pass *pass);
+
+/* To be filled before each call, in place. */
+void *tc_pass_input(tc_pass *pass);      /* reals [n][h][w][c] */
+int32_t *tc_pass_labels(tc_pass *pass);  /* device [n] */
+void *tc_pass_soft(tc_pass *pass);       /* reals [n][classes], or NULL */
+/* The dropout masks of the next pass in training mode; same stream, same masks. */
+void tc_pass_set_stream(tc_pass *pass, tc_stream stream);
+
+/* Logits [n][classes] and, if labels are set, losses [n] and their mean. state: running statistics, updated in
+ * training mode. */
+double tc_pass_forward(tc_pass *pass, const void *theta, void *state);
+const void *tc_pass_logits(const tc_pass *pass);
+const void *tc_pass_losses(const tc_pass *pass); /* per sample, reals [n] */
+
+/* The mean loss and its gradients; g_theta [p] and g_x [n][h][w][c] may be NULL where not wanted. */
+double tc_pass_grad(tc_pass *pass, const void *theta, void *state, void *g_theta, void *g_x);
+/* After tc_pass_grad with the same θ. theta_dot, x_dot: directions, NULL for zero. Results may be NULL. */
+void tc_pass_grad_jvp(tc_pass *pass, const void *theta_dot, const void *x_dot, void *gdot_theta, void *gdot_x);
+/* The tangent of the logits that the last tc_pass_grad_jvp computed, [n][classes]. */
+const void *tc_pass_logits_dot(const tc_pass *pass);
+
+/* Features: the value of a node after tc_pass_forward or tc_pass_grad, and vector-Jacobian products from there. */
+tc_shape tc_pass_feature_shape(const tc_pass *pass, tc_node node);
+void tc_pass_features(const tc_pass *pass, tc_node node, void *features /* NHWC */);
+/* After tc_pass_forward: ⟨cotangent, ∂features/∂θ⟩ and …/∂x; cotangent is NHWC. */
+void tc_pass_vjp(tc_pass *pass, const void *theta, tc_node node, const void *cotangent, void *g_theta, void *g_x);
+
+size_t tc_pass_bytes(const tc_pass *pass); /* workspace on the device */
+
+#endif
