@@ -7,13 +7,13 @@
 
 /* Options that any family may read; which ones it does is said by its table. */
 typedef struct tc_zoo_options {
-    int64_t width;   /* channels of the first stage (or hidden units); 0: the network's own default */
-    double dropout;  /* rate after each stage, where the family has it */
+    int64_t width;  /* channels of the first stage (or hidden units); 0: the network's own default */
+    double dropout; /* rate after each stage, where the family has it */
 } tc_zoo_options;
 
 typedef struct tc_zoo_entry {
-    const char *name;        /* "resnet18" */
-    const char *summary;     /* one line with the source */
+    const char *name;    /* "resnet18" */
+    const char *summary; /* one line with the source */
     const tc_option *options;
     tc_status (*build)(const struct tc_zoo_entry *entry, tc_shape input /* n ignored */, int classes,
                        const tc_zoo_options *options, tc_model **model, tc_error *error);
