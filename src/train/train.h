@@ -8,19 +8,19 @@
 
 /* The table tc_train_table describes each field; recipes ("sapa", "witches-brew") are named sets of values. */
 typedef struct tc_train_options {
-    int recipe;                 /* choice: custom, sapa, witches-brew */
+    int recipe; /* choice: custom, sapa, witches-brew */
     int64_t epochs, batch;
-    int optimiser;              /* choice: sgd, adam, adamw */
+    int optimiser; /* choice: sgd, adam, adamw */
     double rate, momentum, weight_decay;
     bool nesterov;
     double beta1, beta2, adam_epsilon;
-    int schedule;               /* choice: constant, step, cosine, linear */
+    int schedule;                  /* choice: constant, step, cosine, linear */
     char milestones[TC_TEXT_SIZE]; /* of step: fractions of the epochs, "0.5, 0.75" */
-    double gamma;               /* factor at each milestone */
-    double warmup;              /* epochs of linear warm-up */
-    int64_t crop;               /* random crop after zero-padding by so many pixels; 0: off */
-    bool flip;                  /* random left-right flip */
-    double checkpoint_minutes;  /* 0: no checkpoints */
+    double gamma;                  /* factor at each milestone */
+    double warmup;                 /* epochs of linear warm-up */
+    int64_t crop;                  /* random crop after zero-padding by so many pixels; 0: off */
+    bool flip;                     /* random left-right flip */
+    double checkpoint_minutes;     /* 0: no checkpoints */
 } tc_train_options;
 
 extern const tc_option tc_train_table[];
@@ -29,21 +29,23 @@ void tc_train_defaults(tc_train_options *options);
 tc_status tc_train_apply_recipe(tc_train_options *options, const char *recipe, tc_error *error);
 
 typedef struct tc_epoch_report {
-    int64_t epoch, epochs;  /* 1-based, of how many */
-    double loss, accuracy;  /* on the training samples as they were seen */
+    int64_t epoch, epochs; /* 1-based, of how many */
+    double loss, accuracy; /* on the training samples as they were seen */
     double rate;
     double images_per_second, seconds_left;
 } tc_epoch_report;
 
 typedef struct tc_train_hooks {
-    void (*progress)(void *context, const tc_epoch_report *report, double fraction); /* within and after each epoch; NULL: none */
-    bool (*stop)(void *context);  /* asked between steps; true ends with TC_INTERRUPTED after a checkpoint; NULL: never */
+    void (*progress)(void *context, const tc_epoch_report *report,
+                     double fraction); /* within and after each epoch; NULL: none */
+    bool (*stop)(
+        void *context); /* asked between steps; true ends with TC_INTERRUPTED after a checkpoint; NULL: never */
     void *context;
-    const char *checkpoint;       /* file to save to and resume from; NULL: none */
+    const char *checkpoint; /* file to save to and resume from; NULL: none */
 } tc_train_hooks;
 
 typedef struct tc_train_result {
-    double loss, accuracy;  /* of the last epoch */
+    double loss, accuracy; /* of the last epoch */
     double seconds;
     int64_t steps;
 } tc_train_result;

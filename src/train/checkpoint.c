@@ -1,0 +1,223 @@
+/* checkpoint.c — layout: header, θ, running statistics, moments (all as the device holds them), checksum of all before.
+ */
+#include "train/checkpoint.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+typedef struct header {
+    char magic[8];
+    uint64_t fingerprint;
+    uint64_t element, parameters, statistics, moments;
+    tc_train_place at;
+} header;
+
+static const char magic[8] = {'T', 'C', 'T', 'R', 'A', 'I', 'N', '1'};
+
+/* ---- a fast 64-bit mixing sum; guards against mistakes, not against malice ---- */
+
+static uint64_t mix(uint64_t sum, uint64_t word) {
+    sum = (sum ^ word) * 0x9E3779B97F4A7C15u;
+    return sum ^ sum >> 29;
+}
+
+static uint64_t mix_bytes(uint64_t sum, const void *data, size_t bytes) {
+    const unsigned char *at = data;
+    uint64_t word;
+    for (; bytes >= sizeof word; at += sizeof word, bytes -= sizeof word) {
+        memcpy(&word, at, sizeof word);
+        sum = mix(sum, word);
+    }
+    word = bytes;
+    memcpy(&word, at, bytes);
+    return mix(mix(sum, word), bytes);
+}
+
+static uint64_t mix_text(uint64_t sum, const char *text) {
+    return mix_bytes(sum, text, strlen(text));
+}
+
+static uint64_t mix_options(uint64_t sum, const tc_train_options *options) {
+    for (const tc_option *option = tc_train_table; option->name; option++) {
+        char text[TC_TEXT_SIZE];
+        if (option->offset == offsetof(tc_train_options, checkpoint_minutes)) continue; /* when to save, not what */
+        if (option->offset == offsetof(tc_train_options, recipe)) continue; /* its settings are in the others */
+        tc_option_format(option, options, text, sizeof text);
+        sum = mix_text(sum, text);
+    }
+    return sum;
+}
+
+static uint64_t mix_model(uint64_t sum, const tc_model *model) {
+    const tc_tensor *tensors;
+    const int count = tc_model_tensors(model, &tensors);
+    sum = mix_text(sum, tc_model_name(model));
+    for (int i = 0; i < count; i++) {
+        sum = mix_text(sum, tensors[i].name);
+        sum = mix(sum, tensors[i].count);
+    }
+    return sum;
+}
+
+static uint64_t mix_view(uint64_t sum, const tc_view *view) {
+    const size_t bytes = tc_dataset_image_bytes(view->dataset);
+    for (size_t i = 0; i < view->count; i++)
+        sum = mix(mix_bytes(sum, tc_view_image(view, i), bytes), (uint64_t)tc_view_label(view, i));
+    sum = mix_bytes(sum, view->dataset->mean, sizeof view->dataset->mean);
+    return mix_bytes(sum, view->dataset->std, sizeof view->dataset->std);
+}
+
+uint64_t tc_train_fingerprint(const tc_device *device, const tc_model *model, const tc_view *view,
+                              const tc_train_options *options, tc_stream stream, const tc_weights *weights) {
+    uint64_t sum = mix_text(1, device->name);
+    sum = mix_options(sum, options);
+    sum = mix_model(sum, model);
+    sum = mix_view(sum, view);
+    sum = mix(mix(sum, stream.key), stream.position);
+    sum = mix_bytes(sum, weights->theta, tc_model_parameters(model) * sizeof *weights->theta);
+    return mix_bytes(sum, weights->state, tc_model_state(model) * sizeof *weights->state);
+}
+
+/* ---- the vectors of a state, one after the other ---- */
+
+enum { MOST_VECTORS = 2 + TC_MAX_MOMENTS };
+
+typedef struct vectors {
+    int count;
+    void *at[MOST_VECTORS];
+    size_t bytes[MOST_VECTORS];
+    size_t total;
+} vectors;
+
+static vectors vectors_of(const tc_train_state *state) {
+    const size_t element = state->optimiser.device->element;
+    vectors all = {2, {state->theta, state->state}, {state->parameters * element, state->statistics * element}, 0};
+    for (int i = 0; i < state->optimiser.moments; i++) {
+        all.at[all.count] = state->optimiser.moment[i];
+        all.bytes[all.count++] = state->parameters * element;
+    }
+    for (int i = 0; i < all.count; i++) all.total += all.bytes[i];
+    return all;
+}
+
+static header header_of(uint64_t fingerprint, const tc_train_state *state) {
+    header made = {.fingerprint = fingerprint,
+                   .element = state->optimiser.device->element,
+                   .parameters = state->parameters,
+                   .statistics = state->statistics,
+                   .moments = (uint64_t)state->optimiser.moments,
+                   .at = state->at};
+    memcpy(made.magic, magic, sizeof magic);
+    return made;
+}
+
+/* ---- writing ---- */
+
+static tc_status write_whole(const char *path, const void *data, size_t bytes, tc_error *error) {
+    FILE *file = fopen(path, "wb");
+    if (!file) return tc_raise(error, TC_FAILED, "%s: %s; choose a folder that can be written", path, strerror(errno));
+    bool good = fwrite(data, 1, bytes, file) == bytes && !fflush(file) && !fsync(fileno(file));
+    const int reason = errno;
+    good = !fclose(file) && good;
+    if (good) return TC_OK;
+    remove(path);
+    return tc_raise(error, TC_FAILED, "%s: checkpoint not written (%s); make room on the disk", path, strerror(reason));
+}
+
+static tc_status replace(const char *path, const void *data, size_t bytes, tc_error *error) {
+    char beside[PATH_MAX];
+    if (snprintf(beside, sizeof beside, "%s.partial", path) >= (int)sizeof beside)
+        return tc_raise(error, TC_INVALID, "%.64s...: path too long; choose a shorter one", path);
+    const tc_status status = write_whole(beside, data, bytes, error);
+    if (status != TC_OK) return status;
+    if (!rename(beside, path)) return TC_OK;
+    const int reason = errno;
+    remove(beside);
+    return tc_raise(error, TC_FAILED, "%s: %s; choose a folder that can be written", path, strerror(reason));
+}
+
+tc_status tc_checkpoint_save(const char *path, uint64_t fingerprint, const tc_train_state *state, tc_error *error) {
+    tc_status status = TC_OK;
+    tc_device *device = state->optimiser.device;
+    const vectors all = vectors_of(state);
+    const header head = header_of(fingerprint, state);
+    const size_t bytes = sizeof head + all.total;
+    char *image = NULL;
+    TC_TRY(tc_new(&image, bytes + sizeof(uint64_t), 1, error));
+    memcpy(image, &head, sizeof head);
+    char *at = image + sizeof head;
+    for (int i = 0; i < all.count; at += all.bytes[i++]) device->k->download_bytes(device, at, all.at[i], all.bytes[i]);
+    const uint64_t sum = mix_bytes(1, image, bytes);
+    memcpy(image + bytes, &sum, sizeof sum);
+    TC_TRY(replace(path, image, bytes + sizeof sum, error));
+done:
+    free(image);
+    return status;
+}
+
+/* ---- reading ---- */
+
+/* The whole file if it has exactly `bytes`; *data NULL and TC_OK where there is none. */
+static tc_status read_whole(const char *path, size_t bytes, char **data, tc_error *error) {
+    tc_status status = TC_OK;
+    struct stat about;
+    *data = NULL;
+    FILE *file = fopen(path, "rb");
+    if (!file && errno == ENOENT) return TC_OK;
+    if (!file) return tc_raise(error, TC_FAILED, "%s: %s; make it readable or remove it", path, strerror(errno));
+    if (fstat(fileno(file), &about)) TC_RAISE(TC_FAILED, "%s: %s", path, strerror(errno));
+    if (about.st_size < 0 || (uint64_t)about.st_size != bytes)
+        TC_RAISE(TC_INVALID, "%s: %lld bytes where this run's checkpoint has %zu: damaged or of another run; remove it",
+                 path, (long long)about.st_size, bytes);
+    TC_TRY(tc_new(data, bytes, 1, error));
+    if (fread(*data, 1, bytes, file) != bytes) TC_RAISE(TC_FAILED, "%s: cannot be read to its end; remove it", path);
+done:
+    fclose(file);
+    if (status != TC_OK) {
+        free(*data);
+        *data = NULL;
+    }
+    return status;
+}
+
+static tc_status check(const char *path, const char *image, size_t bytes, uint64_t fingerprint, header *head,
+                       const tc_train_state *state, tc_error *error) {
+    uint64_t sum;
+    memcpy(head, image, sizeof *head);
+    memcpy(&sum, image + bytes - sizeof sum, sizeof sum);
+    const header expected = header_of(fingerprint, state);
+    if (memcmp(head->magic, magic, sizeof magic) || sum != mix_bytes(1, image, bytes - sizeof sum))
+        return tc_raise(error, TC_INVALID, "%s: a damaged checkpoint; remove it to start anew", path);
+    if (memcmp(head, &expected, offsetof(header, at)))
+        return tc_raise(error, TC_INVALID,
+                        "%s: a checkpoint of another run (options, network, data, poison or seed differ); remove it or "
+                        "name another file",
+                        path);
+    return TC_OK;
+}
+
+tc_status tc_checkpoint_load(const char *path, uint64_t fingerprint, tc_train_state *state, bool *found,
+                             tc_error *error) {
+    tc_status status = TC_OK;
+    tc_device *device = state->optimiser.device;
+    const vectors all = vectors_of(state);
+    const size_t bytes = sizeof(header) + all.total + sizeof(uint64_t);
+    char *image = NULL;
+    header head;
+    *found = false;
+    TC_TRY(read_whole(path, bytes, &image, error));
+    if (!image) goto done;
+    TC_TRY(check(path, image, bytes, fingerprint, &head, state, error));
+    const char *at = image + sizeof head;
+    for (int i = 0; i < all.count; at += all.bytes[i++]) device->k->upload_bytes(device, all.at[i], at, all.bytes[i]);
+    state->at = head.at;
+    *found = true;
+done:
+    free(image);
+    return status;
+}

@@ -1,0 +1,24 @@
+/* optimiser.h — a step on the flat parameter vector: SGD with (Nesterov) momentum, Adam, AdamW. */
+#ifndef TC_TRAIN_OPTIMISER_H
+#define TC_TRAIN_OPTIMISER_H
+
+#include "compute/device.h"
+#include "train/train.h"
+
+enum { TC_MAX_MOMENTS = 2 };
+
+typedef struct tc_optimiser {
+    tc_device *device;
+    const tc_train_options *options;
+    size_t count;                 /* length of θ */
+    int moments;                  /* how many running vectors this kind keeps */
+    void *moment[TC_MAX_MOMENTS]; /* device reals [count] */
+} tc_optimiser;
+
+tc_status tc_optimiser_create(tc_device *device, const tc_train_options *options, size_t count, tc_optimiser *optimiser,
+                              tc_error *error);
+/* θ := θ − …; `step` is 1 for the first. */
+void tc_optimiser_step(tc_optimiser *optimiser, double rate, int64_t step, const void *gradient, void *theta);
+void tc_optimiser_free(tc_optimiser *optimiser);
+
+#endif

@@ -1,0 +1,92 @@
+#include "train/samples.h"
+
+#include <stdlib.h>
+
+static tc_status upload(tc_samples *samples, const tc_view *view, tc_error *error) {
+    tc_status status = TC_OK;
+    const tc_kernels *k = samples->device->k;
+    const size_t bytes = tc_dataset_image_bytes(view->dataset);
+    void *images = NULL;
+    TC_TRY(k->allocate(samples->device, view->count * bytes, &images, error));
+    samples->images = images;
+    for (size_t i = 0; i < view->count; i++) {
+        const int32_t label = tc_view_label(view, i);
+        if (label < 0 || label >= view->dataset->classes)
+            TC_RAISE(TC_INVALID, "train: sample %zu has label %d, outside 0 ... %d; mend the data", i, label,
+                     view->dataset->classes - 1);
+        samples->labels[i] = label;
+        k->upload_bytes(samples->device, samples->images + i * bytes, tc_view_image(view, i), bytes);
+    }
+done:
+    return status;
+}
+
+tc_status tc_samples_create(tc_device *device, const tc_view *view, const tc_train_options *options, tc_stream stream,
+                            int batch, tc_samples *samples, tc_error *error) {
+    tc_status status = TC_OK;
+    void *memory = NULL;
+    *samples = (tc_samples){.device = device,
+                            .dataset = view->dataset,
+                            .stream = stream,
+                            .crop = options->crop,
+                            .flip = options->flip,
+                            .count = view->count,
+                            .batch = batch};
+    TC_TRY(tc_new(&samples->labels, view->count, sizeof *samples->labels, error));
+    TC_TRY(tc_new(&samples->order, view->count, sizeof *samples->order, error));
+    TC_TRY(tc_new(&samples->host_warp, (size_t)batch, sizeof *samples->host_warp, error));
+    TC_TRY(tc_new(&samples->host_labels, (size_t)batch, sizeof *samples->host_labels, error));
+    TC_TRY(device->k->allocate(device, (size_t)batch * sizeof *samples->index, &memory, error));
+    samples->index = memory;
+    TC_TRY(device->k->allocate(device, (size_t)batch * sizeof *samples->warp, &memory, error));
+    samples->warp = memory;
+    TC_TRY(upload(samples, view, error));
+done:
+    return status;
+}
+
+void tc_samples_free(tc_samples *samples) {
+    void *const on_device[] = {samples->images, samples->index, samples->warp};
+    for (size_t i = 0; i < sizeof on_device / sizeof *on_device; i++)
+        if (on_device[i]) samples->device->k->release(samples->device, on_device[i]);
+    free(samples->labels);
+    free(samples->order);
+    free(samples->host_warp);
+    free(samples->host_labels);
+    *samples = (tc_samples){0};
+}
+
+void tc_samples_begin_epoch(tc_samples *samples, int64_t epoch) {
+    tc_stream order = tc_stream_child(samples->stream, "order", (uint64_t)epoch);
+    tc_draw_permutation(&order, samples->order, samples->count);
+}
+
+/* A whole-pixel shift within ±crop from 24 of the 64 bits, so that one draw serves a sample. */
+static float shift(uint64_t bits, int64_t crop) {
+    return (float)((int64_t)(((bits & 0xffffff) * (uint64_t)(2 * crop + 1)) >> 24) - crop);
+}
+
+static void draw_warps(tc_samples *samples, int64_t epoch, size_t from, int n) {
+    const tc_stream stream = tc_stream_child(samples->stream, "augment", (uint64_t)epoch);
+    for (int i = 0; i < n; i++) {
+        const uint64_t bits = tc_bits_at(stream, from + (size_t)i);
+        samples->host_warp[i] = (tc_warp){.dx = shift(bits, samples->crop),
+                                          .dy = shift(bits >> 24, samples->crop),
+                                          .flip = samples->flip && bits >> 63};
+    }
+    samples->device->k->upload_bytes(samples->device, samples->warp, samples->host_warp,
+                                     (size_t)n * sizeof *samples->warp);
+}
+
+void tc_samples_load(tc_samples *samples, int64_t epoch, size_t from, int n, tc_pass *pass) {
+    tc_device *device = samples->device;
+    const tc_dataset *data = samples->dataset;
+    const bool augment = samples->crop > 0 || samples->flip;
+    if (augment) draw_warps(samples, epoch, from, n);
+    for (int i = 0; i < n; i++) samples->host_labels[i] = samples->labels[samples->order[from + (size_t)i]];
+    device->k->upload_bytes(device, samples->index, samples->order + from, (size_t)n * sizeof *samples->index);
+    device->k->upload_bytes(device, tc_pass_labels(pass), samples->host_labels,
+                            (size_t)n * sizeof *samples->host_labels);
+    device->k->load_images(device, tc_nhwc(n, data->height, data->width, data->channels), samples->images,
+                           samples->index, augment ? samples->warp : NULL, data->mean, data->std, tc_pass_input(pass));
+}

@@ -1,0 +1,36 @@
+/* samples.h — a training set on the device, and how a batch of it gets into a pass.
+ *
+ * The 8-bit images (with the poison laid over them) are uploaded once. What the k-th sample of epoch e is, and how it
+ * is shifted and flipped, is read from the stream at (e, k): it depends neither on the batch size nor on threads. */
+#ifndef TC_TRAIN_SAMPLES_H
+#define TC_TRAIN_SAMPLES_H
+
+#include "nn/pass.h"
+#include "train/train.h"
+
+typedef struct tc_samples {
+    tc_device *device;
+    const tc_dataset *dataset;
+    tc_stream stream;
+    int64_t crop;
+    bool flip;
+    size_t count;
+    int batch;            /* the most that one load can bring */
+    uint8_t *images;      /* device [count][h][w][c] */
+    int32_t *labels;      /* host [count] */
+    uint32_t *order;      /* host [count]: the epoch's permutation */
+    uint32_t *index;      /* device [batch] */
+    tc_warp *warp;        /* device [batch] */
+    tc_warp *host_warp;   /* [batch] */
+    int32_t *host_labels; /* [batch]: of the last load */
+} tc_samples;
+
+tc_status tc_samples_create(tc_device *device, const tc_view *view, const tc_train_options *options, tc_stream stream,
+                            int batch, tc_samples *samples, tc_error *error);
+void tc_samples_free(tc_samples *samples);
+/* Shuffles for `epoch`, counted from 0. */
+void tc_samples_begin_epoch(tc_samples *samples, int64_t epoch);
+/* Samples [from, from + n) of the epoch's order: images to the pass's input, labels to its labels. */
+void tc_samples_load(tc_samples *samples, int64_t epoch, size_t from, int n, tc_pass *pass);
+
+#endif
