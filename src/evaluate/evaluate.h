@@ -5,7 +5,8 @@
 #include "data/dataset.h"
 #include "nn/weights.h"
 
-/* Logits [count][classes] of 8-bit images [count][h][w][c], evaluation mode, normalised by the dataset's mean and std. */
+/* Logits [count][classes] of 8-bit images [count][h][w][c], evaluation mode, normalised by the dataset's mean and std.
+ */
 tc_status tc_predict(tc_device *device, const tc_model *model, const tc_weights *weights, const tc_dataset *dataset,
                      const uint8_t *images, size_t count, float *logits, tc_error *error);
 
@@ -16,6 +17,10 @@ typedef struct tc_accuracy {
 
 tc_status tc_evaluate(tc_device *device, const tc_model *model, const tc_weights *weights, const tc_dataset *dataset,
                       const tc_split *split, tc_accuracy *result, tc_error *error);
+
+/* The class of the largest logit (the first of equals), and −log softmax(logits)[label]. */
+int tc_argmax(const float *logits /* [classes] */, int classes);
+double tc_cross_entropy(const float *logits /* [classes] */, int classes, int label);
 
 /* Mean and standard error of a metric over trials; stderr is NaN for fewer than two. */
 typedef struct tc_estimate {

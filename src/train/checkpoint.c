@@ -2,13 +2,10 @@
  */
 #include "train/checkpoint.h"
 
-#include <errno.h>
-#include <limits.h>
-#include <stdio.h>
+#include "base/file.h"
+
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 typedef struct header {
     char magic[8];
@@ -116,30 +113,7 @@ static header header_of(uint64_t fingerprint, const tc_train_state *state) {
     return made;
 }
 
-/* ---- writing ---- */
-
-static tc_status write_whole(const char *path, const void *data, size_t bytes, tc_error *error) {
-    FILE *file = fopen(path, "wb");
-    if (!file) return tc_raise(error, TC_FAILED, "%s: %s; choose a folder that can be written", path, strerror(errno));
-    bool good = fwrite(data, 1, bytes, file) == bytes && !fflush(file) && !fsync(fileno(file));
-    const int reason = errno;
-    good = !fclose(file) && good;
-    if (good) return TC_OK;
-    remove(path);
-    return tc_raise(error, TC_FAILED, "%s: checkpoint not written (%s); make room on the disk", path, strerror(reason));
-}
-
-static tc_status replace(const char *path, const void *data, size_t bytes, tc_error *error) {
-    char beside[PATH_MAX];
-    if (snprintf(beside, sizeof beside, "%s.partial", path) >= (int)sizeof beside)
-        return tc_raise(error, TC_INVALID, "%.64s...: path too long; choose a shorter one", path);
-    const tc_status status = write_whole(beside, data, bytes, error);
-    if (status != TC_OK) return status;
-    if (!rename(beside, path)) return TC_OK;
-    const int reason = errno;
-    remove(beside);
-    return tc_raise(error, TC_FAILED, "%s: %s; choose a folder that can be written", path, strerror(reason));
-}
+/* ---- writing and reading ---- */
 
 tc_status tc_checkpoint_save(const char *path, uint64_t fingerprint, const tc_train_state *state, tc_error *error) {
     tc_status status = TC_OK;
@@ -147,47 +121,26 @@ tc_status tc_checkpoint_save(const char *path, uint64_t fingerprint, const tc_tr
     const vectors all = vectors_of(state);
     const header head = header_of(fingerprint, state);
     const size_t bytes = sizeof head + all.total;
-    char *image = NULL;
+    uint8_t *image = NULL;
     TC_TRY(tc_new(&image, bytes + sizeof(uint64_t), 1, error));
     memcpy(image, &head, sizeof head);
-    char *at = image + sizeof head;
+    uint8_t *at = image + sizeof head;
     for (int i = 0; i < all.count; at += all.bytes[i++]) device->k->download_bytes(device, at, all.at[i], all.bytes[i]);
     const uint64_t sum = mix_bytes(1, image, bytes);
     memcpy(image + bytes, &sum, sizeof sum);
-    TC_TRY(replace(path, image, bytes + sizeof sum, error));
+    TC_TRY(tc_file_write(path, image, bytes + sizeof sum, error));
 done:
     free(image);
     return status;
 }
 
-/* ---- reading ---- */
-
-/* The whole file if it has exactly `bytes`; *data NULL and TC_OK where there is none. */
-static tc_status read_whole(const char *path, size_t bytes, char **data, tc_error *error) {
-    tc_status status = TC_OK;
-    struct stat about;
-    *data = NULL;
-    FILE *file = fopen(path, "rb");
-    if (!file && errno == ENOENT) return TC_OK;
-    if (!file) return tc_raise(error, TC_FAILED, "%s: %s; make it readable or remove it", path, strerror(errno));
-    if (fstat(fileno(file), &about)) TC_RAISE(TC_FAILED, "%s: %s", path, strerror(errno));
-    if (about.st_size < 0 || (uint64_t)about.st_size != bytes)
-        TC_RAISE(TC_INVALID, "%s: %lld bytes where this run's checkpoint has %zu: damaged or of another run; remove it",
-                 path, (long long)about.st_size, bytes);
-    TC_TRY(tc_new(data, bytes, 1, error));
-    if (fread(*data, 1, bytes, file) != bytes) TC_RAISE(TC_FAILED, "%s: cannot be read to its end; remove it", path);
-done:
-    fclose(file);
-    if (status != TC_OK) {
-        free(*data);
-        *data = NULL;
-    }
-    return status;
-}
-
-static tc_status check(const char *path, const char *image, size_t bytes, uint64_t fingerprint, header *head,
-                       const tc_train_state *state, tc_error *error) {
+static tc_status check(const char *path, const uint8_t *image, size_t size, size_t bytes, uint64_t fingerprint,
+                       header *head, const tc_train_state *state, tc_error *error) {
     uint64_t sum;
+    if (size != bytes)
+        return tc_raise(error, TC_INVALID,
+                        "%s: %zu bytes where this run's checkpoint has %zu: damaged or of another run; remove it", path,
+                        size, bytes);
     memcpy(head, image, sizeof *head);
     memcpy(&sum, image + bytes - sizeof sum, sizeof sum);
     const header expected = header_of(fingerprint, state);
@@ -207,16 +160,16 @@ tc_status tc_checkpoint_load(const char *path, uint64_t fingerprint, tc_train_st
     tc_device *device = state->optimiser.device;
     const vectors all = vectors_of(state);
     const size_t bytes = sizeof(header) + all.total + sizeof(uint64_t);
-    char *image = NULL;
+    uint8_t *image = NULL;
+    size_t size = 0;
     header head;
-    *found = false;
-    TC_TRY(read_whole(path, bytes, &image, error));
-    if (!image) goto done;
-    TC_TRY(check(path, image, bytes, fingerprint, &head, state, error));
-    const char *at = image + sizeof head;
+    *found = tc_file_exists(path);
+    if (!*found) goto done;
+    TC_TRY(tc_file_read(path, bytes, &image, &size, error));
+    TC_TRY(check(path, image, size, bytes, fingerprint, &head, state, error));
+    const uint8_t *at = image + sizeof head;
     for (int i = 0; i < all.count; at += all.bytes[i++]) device->k->upload_bytes(device, all.at[i], at, all.bytes[i]);
     state->at = head.at;
-    *found = true;
 done:
     free(image);
     return status;
