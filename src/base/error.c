@@ -28,5 +28,6 @@ tc_status tc_new(void *pointer, size_t count, size_t size, tc_error *error) {
     void *memory = calloc(count ? count : 1, size ? size : 1);
     memcpy(pointer, &memory, sizeof memory);
     if (memory) return TC_OK;
-    return tc_raise(error, TC_FAILED, "memory: %zu objects of %zu bytes do not fit; use a smaller batch or width", count, size);
+    return tc_raise(error, TC_FAILED, "memory: %zu objects of %zu bytes do not fit; use a smaller batch or width",
+                    count, size);
 }

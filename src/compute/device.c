@@ -33,8 +33,10 @@ tc_status tc_device_open(const char *name, int threads, tc_device **device, tc_e
     made->name = backends[which].name;
     made->threads = threads > 0 ? threads : omp_get_num_procs();
     status = backends[which].open(made, error);
-    if (status == TC_OK) *device = made;
-    else free(made);
+    if (status == TC_OK)
+        *device = made;
+    else
+        free(made);
     return status;
 }
 

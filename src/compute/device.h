@@ -39,6 +39,7 @@ typedef struct tc_convolution {
     bool bias;
     bool relu;         /* forward ends in max(0, z); needs no accumulation there */
     bool first;        /* backward_data will not be asked for */
+    bool forward_only; /* neither will backward_weights */
     bool tangents;     /* the second set of packed weights, Ẇ, will be asked for */
 } tc_convolution;
 
@@ -68,25 +69,25 @@ typedef struct tc_norm {
     /* forward */
     const void *z, *residual; /* residual: NULL for none */
     void *y;
-    const void *gamma, *beta;           /* [c] */
-    void *running_mean, *running_var;   /* [c]; updated in training (unbiased variance, as PyTorch) unless NULL there */
-    void *mean, *inv_std;               /* [c]; results that the other three maps read */
+    const void *gamma, *beta;         /* [c] */
+    void *running_mean, *running_var; /* [c]; updated in training (unbiased variance, as PyTorch) unless NULL there */
+    void *mean, *inv_std;             /* [c]; results that the other three maps read */
     /* backward */
     tc_sum dy;
-    void *q;                            /* dy summed and masked by the ReLU: also the residual's cotangent. May be
-                                           the buffer of dy.term[0]. NULL: dy has one term and there is no ReLU */
+    void *q; /* dy summed and masked by the ReLU: also the residual's cotangent. May be
+                the buffer of dy.term[0]. NULL: dy has one term and there is no ReLU */
     void *dz;
-    void *dgamma, *dbeta;               /* [c] */
+    void *dgamma, *dbeta; /* [c] */
     /* tangent of forward */
-    const void *z_t, *residual_t;       /* NULL: zero */
+    const void *z_t, *residual_t; /* NULL: zero */
     void *y_t;
-    const void *gamma_t, *beta_t;       /* [c]; NULL: zero */
-    void *mean_t, *ratio_t;             /* [c]; results: μ̇ and σ̇/σ, read by the tangent of backward */
+    const void *gamma_t, *beta_t; /* [c]; NULL: zero */
+    void *mean_t, *ratio_t;       /* [c]; results: μ̇ and σ̇/σ, read by the tangent of backward */
     /* tangent of backward; q, dgamma and dbeta hold what backward left */
     tc_sum dy_t;
-    void *q_t;                          /* as q, for dy_t */
+    void *q_t; /* as q, for dy_t */
     void *dz_t;
-    void *dgamma_t, *dbeta_t;           /* [c]; always written */
+    void *dgamma_t, *dbeta_t; /* [c]; always written */
 } tc_norm;
 
 /* ---- element-wise functions ---- */
@@ -103,20 +104,20 @@ typedef struct tc_pool {
 /* ---- losses on logits z [n][classes]; value per sample, then ∂(weight·value)/∂z ---- */
 
 typedef enum tc_loss_kind {
-    TC_CROSS_ENTROPY,  /* −Σ t log softmax(z) */
-    TC_SQUARED_ERROR,  /* ½ Σ (z − t)² */
-    TC_HINGE,          /* Crammer and Singer: max(0, 1 + max_{i≠y} z_i − z_y) */
-    TC_MARGIN,         /* Carlini and Wagner: max(max_{i≠y} z_i − z_y, −κ) */
+    TC_CROSS_ENTROPY, /* −Σ t log softmax(z) */
+    TC_SQUARED_ERROR, /* ½ Σ (z − t)² */
+    TC_HINGE,         /* Crammer and Singer: max(0, 1 + max_{i≠y} z_i − z_y) */
+    TC_MARGIN,        /* Carlini and Wagner: max(max_{i≠y} z_i − z_y, −κ) */
 } tc_loss_kind;
 
 typedef struct tc_loss {
     tc_loss_kind kind;
-    double kappa;        /* TC_MARGIN: confidence κ ≥ 0 */
+    double kappa; /* TC_MARGIN: confidence κ ≥ 0 */
     int n, classes;
-    const void *logits;  /* [n][classes] */
+    const void *logits;    /* [n][classes] */
     const int32_t *labels; /* [n], 0 … classes−1; ignored where soft is given */
-    const void *soft;    /* [n][classes] target distribution, or NULL; cross-entropy and squared error only */
-    double weight;       /* of each sample's value in the total, 1/n for the mean */
+    const void *soft;      /* [n][classes] target distribution, or NULL; cross-entropy and squared error only */
+    double weight;         /* of each sample's value in the total, 1/n for the mean */
 } tc_loss;
 
 /* ---- images: translation by (dx, dy) pixels, bilinear and zero outside, after an optional left-right flip ---- */
@@ -133,14 +134,15 @@ typedef struct tc_sgd {
 
 typedef struct tc_adam {
     double rate, beta1, beta2, epsilon, weight_decay;
-    bool decoupled; /* AdamW */
+    bool decoupled;       /* AdamW */
     bool signed_gradient; /* the gradient is replaced by its sign (Witches' Brew's signed Adam) */
-    int64_t step;   /* 1 for the first */
+    int64_t step;         /* 1 for the first */
 } tc_adam;
 
 struct tc_kernels {
     /* memory */
-    tc_status (*allocate)(tc_device *device, size_t bytes, void **memory, tc_error *error); /* zeroed, 64-byte aligned */
+    tc_status (*allocate)(tc_device *device, size_t bytes, void **memory,
+                          tc_error *error); /* zeroed, 64-byte aligned */
     void (*release)(tc_device *device, void *memory);
     void (*upload_float)(tc_device *device, void *to, const float *from, size_t count);
     void (*upload_double)(tc_device *device, void *to, const double *from, size_t count);
@@ -152,19 +154,23 @@ struct tc_kernels {
     /* vectors */
     void (*fill)(tc_device *device, size_t count, double value, void *y);
     void (*copy)(tc_device *device, size_t count, const void *x, void *y);
-    void (*axpby)(tc_device *device, size_t count, double a, const void *x, double b, void *y); /* y = a x + b y; b == 0 ignores y */
+    void (*axpby)(tc_device *device, size_t count, double a, const void *x, double b,
+                  void *y); /* y = a x + b y; b == 0 ignores y */
     void (*multiply)(tc_device *device, size_t count, const void *a, const void *b, void *y, bool accumulate);
     void (*add)(tc_device *device, size_t count, tc_sum terms, void *y); /* y may be a term */
     double (*sum)(tc_device *device, size_t count, const void *x);
     double (*dot)(tc_device *device, size_t count, const void *x, const void *y);
     double (*sum_power)(tc_device *device, size_t count, double p, const void *x); /* Σ|x|^p; p = INFINITY: max|x| */
-    void (*sign_power)(tc_device *device, size_t count, double a, double p, const void *x, void *y); /* a sign(x)|x|^p; p = 0: a sign(x) */
+    void (*sign_power)(tc_device *device, size_t count, double a, double p, const void *x,
+                       void *y); /* a sign(x)|x|^p; p = 0: a sign(x) */
     void (*normal)(tc_device *device, size_t count, tc_stream stream, double sigma, void *y);
     void (*clamp)(tc_device *device, size_t count, double low, double high, void *y);
 
     /* optimisers: one step in place */
-    void (*sgd_step)(tc_device *device, size_t count, const tc_sgd *sgd, const void *gradient, void *velocity, void *theta);
-    void (*adam_step)(tc_device *device, size_t count, const tc_adam *adam, const void *gradient, void *m, void *v, void *theta);
+    void (*sgd_step)(tc_device *device, size_t count, const tc_sgd *sgd, const void *gradient, void *velocity,
+                     void *theta);
+    void (*adam_step)(tc_device *device, size_t count, const tc_adam *adam, const void *gradient, void *m, void *v,
+                      void *theta);
 
     /* convolution; weights are OIHW (O, I/groups, kernel, kernel) in the flat vector */
     tc_status (*conv_create)(tc_device *device, const tc_convolution *geometry, tc_conv_plan **plan, tc_error *error);
@@ -172,14 +178,17 @@ struct tc_kernels {
     void (*conv_pack)(tc_conv_plan *plan, int which, const void *weights);
     void (*conv_forward)(tc_conv_plan *plan, int which, const void *x, const void *bias, void *z, bool accumulate);
     void (*conv_backward_data)(tc_conv_plan *plan, int which, const void *dz, void *dx);
-    void (*conv_backward_weights)(tc_conv_plan *plan, const void *x, const void *dz, void *dw, void *db, bool accumulate);
+    void (*conv_backward_weights)(tc_conv_plan *plan, const void *x, const void *dz, void *dw, void *db,
+                                  bool accumulate);
 
     tc_status (*product_create)(tc_device *device, const tc_product *geometry, tc_product_plan **plan, tc_error *error);
     void (*product_destroy)(tc_device *device, tc_product_plan *plan);
     void (*product_run)(tc_product_plan *plan, const void *a, const void *b, const void *bias, void *c);
-    void (*column_sums)(tc_device *device, int rows, int columns, const void *x, void *y, bool accumulate); /* y[c] = Σ_r x[r][c] */
-    void (*channel_sums)(tc_device *device, tc_shape shape, const void *x, void *y, bool accumulate);       /* y[c] over n, h, w */
-    void (*channel_add)(tc_device *device, tc_shape shape, const void *bias, void *y);                      /* y += bias[c] */
+    void (*column_sums)(tc_device *device, int rows, int columns, const void *x, void *y,
+                        bool accumulate); /* y[c] = Σ_r x[r][c] */
+    void (*channel_sums)(tc_device *device, tc_shape shape, const void *x, void *y,
+                         bool accumulate);                                             /* y[c] over n, h, w */
+    void (*channel_add)(tc_device *device, tc_shape shape, const void *bias, void *y); /* y += bias[c] */
 
     void (*norm_forward)(tc_device *device, const tc_norm *norm);
     void (*norm_backward)(tc_device *device, const tc_norm *norm);
@@ -194,7 +203,8 @@ struct tc_kernels {
     void (*activation_tangent)(tc_device *device, tc_activation_kind kind, double slope, size_t count, const void *x,
                                const void *y, const void *x_t, void *y_t);
     void (*activation_backward_tangent)(tc_device *device, tc_activation_kind kind, double slope, size_t count,
-                                        const void *x, const void *y, const void *x_t, tc_sum dy, tc_sum dy_t, void *dx_t);
+                                        const void *x, const void *y, const void *x_t, tc_sum dy, tc_sum dy_t,
+                                        void *dx_t);
 
     /* pooling; `winner` [out count] holds, per output, the position y·w + x of its maximum (the first, as PyTorch) */
     void (*max_pool)(tc_device *device, const tc_pool *pool, const void *x, void *y, int32_t *winner);
@@ -218,7 +228,8 @@ struct tc_kernels {
     /* mask := 0 or 1/(1−rate); element i in NHWC order from element i of the stream, whatever the layout */
     void (*dropout_mask)(tc_device *device, tc_shape shape, double rate, tc_stream stream, void *mask);
 
-    void (*loss)(tc_device *device, const tc_loss *loss, void *value /* [n] */, void *dz /* [n][classes]; NULL: not wanted */);
+    void (*loss)(tc_device *device, const tc_loss *loss, void *value /* [n] */,
+                 void *dz /* [n][classes]; NULL: not wanted */);
     void (*loss_tangent)(tc_device *device, const tc_loss *loss, const void *logits_t, void *dz_t);
 
     /* images, NHWC */
@@ -227,22 +238,22 @@ struct tc_kernels {
                         const float *mean, const float *std /* [c], of pixel/255 */, void *x);
     void (*warp)(tc_device *device, tc_shape shape, const tc_warp *warp /* [n] */, const void *x, void *y);
     void (*warp_adjoint)(tc_device *device, tc_shape shape, const tc_warp *warp, const void *dy, void *dx);
-    void (*normalise)(tc_device *device, tc_shape shape, const float *mean, const float *std, const void *pixels /* 0…255 */,
-                      void *x); /* x = (pixels/255 − mean)/std */
+    void (*normalise)(tc_device *device, tc_shape shape, const float *mean, const float *std,
+                      const void *pixels /* 0…255 */, void *x); /* x = (pixels/255 − mean)/std */
     void (*normalise_adjoint)(tc_device *device, tc_shape shape, const float *std, const void *dx, void *dpixels);
     /* delta := clamp(delta, ±epsilon), then base + delta into [0, 255]; base are 8-bit pixels */
     void (*project)(tc_device *device, size_t count, double epsilon, const uint8_t *base, void *delta);
 };
 
 struct tc_device {
-    const char *name;        /* "cpu", "reference" */
+    const char *name; /* "cpu", "reference" */
     const tc_kernels *k;
-    size_t element;          /* bytes of a real: 4 or 8 */
-    int channel_block;       /* panel width the convolutions like; 0: plain NHWC only */
+    size_t element;    /* bytes of a real: 4 or 8 */
+    int channel_block; /* panel width the convolutions like; 0: plain NHWC only */
     int threads;
-    uint64_t allocations;    /* how often allocate or …_create was called: must stand still while training */
+    uint64_t allocations;     /* how often allocate or …_create was called: must stand still while training */
     size_t bytes, peak_bytes; /* on the device, now and at most */
-    void *state;             /* the backend's own */
+    void *state;              /* the backend's own */
 };
 
 /* Opens "cpu" or "reference". threads ≤ 0: all cores. Free with tc_device_close. */

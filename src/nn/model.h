@@ -31,14 +31,14 @@ typedef struct tc_tensor {
     int size[4];             /* convolutions OIHW, transposed ones IOHW, linear [out][in] */
     size_t offset, count;    /* place in the flat vector */
     tc_init init;
-    double bound;            /* of TC_INIT_UNIFORM */
+    double bound; /* of TC_INIT_UNIFORM */
 } tc_tensor;
 
 typedef struct tc_conv_options {
-    int channels;           /* out */
-    int kernel, stride;     /* stride 0 means 1 */
-    int padding, groups;    /* groups 0 means 1 */
-    int output_padding;     /* transposed only */
+    int channels;        /* out */
+    int kernel, stride;  /* stride 0 means 1 */
+    int padding, groups; /* groups 0 means 1 */
+    int output_padding;  /* transposed only */
     bool no_bias;
 } tc_conv_options;
 
@@ -57,7 +57,7 @@ tc_node tc_graph_average_pool(tc_graph *graph, tc_node x, int kernel, int stride
 tc_node tc_graph_global_pool(tc_graph *graph, tc_node x); /* average over h and w: [n][c] */
 tc_node tc_graph_add(tc_graph *graph, tc_node a, tc_node b);
 tc_node tc_graph_concat(tc_graph *graph, const tc_node *parts, int count); /* along the channels */
-tc_node tc_graph_scale(tc_graph *graph, tc_node x, tc_node s); /* channel-wise product; s has h = w = 1 */
+tc_node tc_graph_scale(tc_graph *graph, tc_node x, tc_node s);             /* channel-wise product; s has h = w = 1 */
 tc_node tc_graph_dropout(tc_graph *graph, tc_node x, double rate);
 tc_node tc_graph_flatten(tc_graph *graph, tc_node x); /* (c, h, w) order, as PyTorch */
 /* Names a value, so that its features can be asked for ("features", "block3"). Returns x. */
@@ -73,8 +73,8 @@ void tc_model_free(tc_model *model);
 const char *tc_model_name(const tc_model *model);
 tc_shape tc_model_input(const tc_model *model); /* n = 1, NHWC */
 int tc_model_classes(const tc_model *model);
-size_t tc_model_parameters(const tc_model *model); /* p, the length of θ */
-size_t tc_model_state(const tc_model *model);      /* the length of the running statistics */
+size_t tc_model_parameters(const tc_model *model);                            /* p, the length of θ */
+size_t tc_model_state(const tc_model *model);                                 /* the length of the running statistics */
 int tc_model_tensors(const tc_model *model, const tc_tensor **tensors);       /* of θ */
 int tc_model_state_tensors(const tc_model *model, const tc_tensor **tensors); /* of the state */
 tc_node tc_model_find(const tc_model *model, const char *name);               /* −1: no value of that name */

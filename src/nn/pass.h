@@ -30,10 +30,10 @@ enum {
 typedef struct tc_pass_options {
     int batch;
     tc_mode mode;
-    unsigned want;         /* 0: forward only */
+    unsigned want; /* 0: forward only */
     tc_loss_kind loss;
-    double kappa;          /* of TC_MARGIN */
-    bool soft_targets;     /* tc_pass_soft instead of tc_pass_labels */
+    double kappa;      /* of TC_MARGIN */
+    bool soft_targets; /* tc_pass_soft instead of tc_pass_labels */
 } tc_pass_options;
 
 tc_status tc_pass_create(tc_device *device, const tc_model *model, const tc_pass_options *options, tc_pass **pass,
@@ -41,9 +41,9 @@ tc_status tc_pass_create(tc_device *device, const tc_model *model, const tc_pass
 void tc_pass_free(tc_pass *pass);
 
 /* To be filled before each call, in place. */
-void *tc_pass_input(tc_pass *pass);      /* reals [n][h][w][c] */
-int32_t *tc_pass_labels(tc_pass *pass);  /* device [n] */
-void *tc_pass_soft(tc_pass *pass);       /* reals [n][classes], or NULL */
+void *tc_pass_input(tc_pass *pass);     /* reals [n][h][w][c] */
+int32_t *tc_pass_labels(tc_pass *pass); /* device [n] */
+void *tc_pass_soft(tc_pass *pass);      /* reals [n][classes], or NULL */
 /* The dropout masks of the next pass in training mode; same stream, same masks. */
 void tc_pass_set_stream(tc_pass *pass, tc_stream stream);
 
@@ -63,7 +63,8 @@ const void *tc_pass_logits_dot(const tc_pass *pass);
 /* Features: the value of a node after tc_pass_forward or tc_pass_grad, and vector-Jacobian products from there. */
 tc_shape tc_pass_feature_shape(const tc_pass *pass, tc_node node);
 void tc_pass_features(const tc_pass *pass, tc_node node, void *features /* NHWC */);
-/* After tc_pass_forward: ⟨cotangent, ∂features/∂θ⟩ and …/∂x; cotangent is NHWC. */
+/* After tc_pass_forward, on a pass that wants features: ⟨cotangent, ∂features/∂θ⟩ and …/∂x. `node` is a named value or
+ * the logits; cotangent is NHWC. */
 void tc_pass_vjp(tc_pass *pass, const void *theta, tc_node node, const void *cotangent, void *g_theta, void *g_x);
 
 size_t tc_pass_bytes(const tc_pass *pass); /* workspace on the device */

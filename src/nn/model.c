@@ -1,0 +1,85 @@
+#include "nn/layer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void tc_model_free(tc_model *model) {
+    if (!model) return;
+    free(model->value);
+    free(model->layer);
+    free(model->tensor);
+    free(model->state_tensor);
+    free(model);
+}
+
+const char *tc_model_name(const tc_model *model) {
+    return model->name;
+}
+
+tc_shape tc_model_input(const tc_model *model) {
+    return tc_nhwc(1, model->value[0].h, model->value[0].w, model->value[0].c);
+}
+
+int tc_model_classes(const tc_model *model) {
+    return model->classes;
+}
+
+size_t tc_model_parameters(const tc_model *model) {
+    return model->parameters;
+}
+
+size_t tc_model_state(const tc_model *model) {
+    return model->state;
+}
+
+int tc_model_tensors(const tc_model *model, const tc_tensor **tensors) {
+    *tensors = model->tensor;
+    return model->tensors;
+}
+
+int tc_model_state_tensors(const tc_model *model, const tc_tensor **tensors) {
+    *tensors = model->state_tensor;
+    return model->state_tensors;
+}
+
+tc_node tc_model_find(const tc_model *model, const char *name) {
+    for (int i = 0; i < model->values; i++)
+        if (model->value[i].name[0] && !strcmp(model->value[i].name, name)) return i;
+    return -1;
+}
+
+int tc_model_names(const tc_model *model, const char **names, int room) {
+    int count = 0;
+    for (int i = 0; i < model->values; i++) {
+        if (!model->value[i].name[0]) continue;
+        if (count < room) names[count] = model->value[i].name;
+        count++;
+    }
+    return count;
+}
+
+double tc_model_macs(const tc_model *model) {
+    double macs = 0;
+    for (int i = 0; i < model->layers; i++) {
+        const tc_layer *layer = &model->layer[i];
+        if (layer->class == &tc_batch_norm_layer || layer->weight < 0) continue;
+        /* Every weight meets each position once: of the output, or of the input where the convolution is transposed. */
+        const tc_value *v = &model->value[layer->class == &tc_transposed_layer ? layer->input[0] : layer->output];
+        macs += (double)model->tensor[layer->weight].count * v->h * v->w;
+    }
+    return macs;
+}
+
+static void init_tensor(const tc_tensor *tensor, tc_stream stream, float *vector) {
+    for (size_t i = 0; i < tensor->count; i++) {
+        double value = tensor->init == TC_INIT_ONE ? 1 : 0;
+        if (tensor->init == TC_INIT_UNIFORM) value = (2 * tc_uniform_at(stream, i) - 1) * tensor->bound;
+        vector[tensor->offset + i] = (float)value;
+    }
+}
+
+void tc_model_init(const tc_model *model, tc_stream stream, float *theta, float *state) {
+    for (int i = 0; i < model->tensors; i++)
+        init_tensor(&model->tensor[i], tc_stream_child(stream, model->tensor[i].name, 0), theta);
+    for (int i = 0; i < model->state_tensors; i++) init_tensor(&model->state_tensor[i], stream, state);
+}

@@ -1,0 +1,258 @@
+/* pass.c — running a pass: the schedule that plan.c laid out, one map of one layer after the other. */
+#include "nn/plan.h"
+
+#include <stdlib.h>
+
+enum { MAX_BATCH = 1 << 20 };
+
+/* ---- making and freeing ---- */
+
+static tc_status reals(tc_pass *pass, size_t count, void *pointer, tc_error *error) {
+    return tc_device_reals(pass->device, count, pointer, error);
+}
+
+static tc_status allocate_ends(tc_pass *pass, tc_error *error) {
+    const size_t n = (size_t)pass->options.batch, classes = (size_t)pass->model->classes;
+    const tc_shape in = tc_model_input(pass->model);
+    const size_t x = n * tc_shape_count(in);
+    tc_status status = TC_OK;
+    void *labels = NULL;
+    TC_TRY(reals(pass, x, &pass->x, error));
+    if (pass->options.want & TC_WANT_X_DOT) TC_TRY(reals(pass, x, &pass->x_dot, error));
+    TC_TRY(pass->device->k->allocate(pass->device, n * sizeof *pass->labels, &labels, error));
+    pass->labels = labels;
+    if (pass->options.soft_targets) TC_TRY(reals(pass, n * classes, &pass->soft, error));
+    TC_TRY(reals(pass, n, &pass->losses, error));
+done:
+    return status;
+}
+
+static tc_status allocate_tables(tc_pass *pass, tc_error *error) {
+    const size_t values = (size_t)pass->model->values;
+    tc_status status = TC_OK;
+    TC_TRY(tc_new(&pass->shape, values, sizeof *pass->shape, error));
+    TC_TRY(tc_new(&pass->step, (size_t)pass->model->layers, sizeof *pass->step, error));
+    TC_TRY(tc_new(&pass->value, values, sizeof *pass->value, error));
+    TC_TRY(tc_new(&pass->tangent, values, sizeof *pass->tangent, error));
+    TC_TRY(tc_new(&pass->cotangent, values, sizeof *pass->cotangent, error));
+    TC_TRY(tc_new(&pass->cotangent_t, values, sizeof *pass->cotangent_t, error));
+    TC_TRY(tc_new(&pass->reaches, values, sizeof *pass->reaches, error));
+    TC_TRY(tc_new(&pass->seed, values, sizeof *pass->seed, error));
+done:
+    return status;
+}
+
+tc_status tc_pass_create(tc_device *device, const tc_model *model, const tc_pass_options *options, tc_pass **pass,
+                         tc_error *error) {
+    *pass = NULL;
+    if (options->batch < 1 || options->batch > MAX_BATCH)
+        return tc_raise(error, TC_INVALID, "batch: %d images; must be 1 … %d", options->batch, MAX_BATCH);
+    tc_pass *made = NULL;
+    tc_status status = TC_OK;
+    TC_TRY(tc_new(&made, 1, sizeof *made, error));
+    made->device = device;
+    made->model = model;
+    made->options = *options;
+    const size_t before = device->bytes;
+    TC_TRY(allocate_tables(made, error));
+    TC_TRY(allocate_ends(made, error));
+    TC_TRY(tc_pass_plan(made, error));
+    made->bytes = device->bytes - before;
+    *pass = made;
+done:
+    if (status != TC_OK) tc_pass_free(made);
+    return status;
+}
+
+void tc_pass_free(tc_pass *pass) {
+    if (!pass) return;
+    tc_device *device = pass->device;
+    for (int i = 0; pass->step && i < pass->model->layers; i++) {
+        tc_step *step = &pass->step[i];
+        if (!step->layer) continue;
+        if (step->layer->class->release) step->layer->class->release(step);
+        tc_step_release_kept(step);
+    }
+    void *held[] = {pass->workspace, pass->x, pass->x_dot, pass->labels, pass->soft, pass->losses};
+    for (size_t i = 0; i < sizeof held / sizeof *held; i++)
+        if (held[i]) device->k->release(device, held[i]);
+    free(pass->shape);
+    free(pass->step);
+    free(pass->value);
+    free(pass->tangent);
+    free(pass->cotangent);
+    free(pass->cotangent_t);
+    free(pass->reaches);
+    free(pass->seed);
+    free(pass);
+}
+
+/* ---- looking in ---- */
+
+void *tc_pass_input(tc_pass *pass) {
+    return pass->x;
+}
+
+int32_t *tc_pass_labels(tc_pass *pass) {
+    return pass->labels;
+}
+
+void *tc_pass_soft(tc_pass *pass) {
+    return pass->soft;
+}
+
+void tc_pass_set_stream(tc_pass *pass, tc_stream stream) {
+    pass->stream = stream;
+}
+
+const void *tc_pass_logits(const tc_pass *pass) {
+    return pass->value[pass->model->logits];
+}
+
+const void *tc_pass_logits_dot(const tc_pass *pass) {
+    return pass->tangent[pass->model->logits];
+}
+
+const void *tc_pass_losses(const tc_pass *pass) {
+    return pass->losses;
+}
+
+size_t tc_pass_bytes(const tc_pass *pass) {
+    return pass->bytes;
+}
+
+tc_shape tc_pass_feature_shape(const tc_pass *pass, tc_node node) {
+    const tc_shape s = pass->shape[node];
+    return tc_nhwc(s.n, s.h, s.w, s.c);
+}
+
+void tc_pass_features(const tc_pass *pass, tc_node node, void *features) {
+    pass->device->k->from_layout(pass->device, pass->shape[node], pass->value[node], features);
+}
+
+/* ---- running ---- */
+
+static tc_loss loss_of(const tc_pass *pass) {
+    return (tc_loss){
+        .kind = pass->options.loss,
+        .kappa = pass->options.kappa,
+        .n = pass->options.batch,
+        .classes = pass->model->classes,
+        .logits = tc_pass_logits(pass),
+        .labels = pass->labels,
+        .soft = pass->soft,
+        .weight = 1.0 / pass->options.batch,
+    };
+}
+
+static void forward(tc_pass *pass, const void *theta, void *state) {
+    for (int i = 0; i < pass->model->layers; i++) {
+        tc_step *step = &pass->step[i];
+        step->theta = theta;
+        step->state = state;
+        step->stream = tc_stream_child(pass->stream, "layer", (uint64_t)i);
+        step->layer->class->forward(step);
+    }
+}
+
+static double mean_loss(tc_pass *pass, void *dlogits) {
+    const tc_loss loss = loss_of(pass);
+    pass->device->k->loss(pass->device, &loss, pass->losses, dlogits);
+    return pass->device->k->sum(pass->device, (size_t)pass->options.batch, pass->losses) / pass->options.batch;
+}
+
+static void backward_step(tc_step *step, void *g_theta) {
+    step->g = step->layer->weight >= 0 ? g_theta : NULL;
+    if (step->dy.count && step->layer->class->backward) step->layer->class->backward(step);
+}
+
+static void deliver(const tc_pass *pass, const tc_sum *cotangent, void *g_x) {
+    if (g_x && cotangent->count) pass->device->k->add(pass->device, tc_shape_count(pass->shape[0]), *cotangent, g_x);
+}
+
+/* No cotangents from outside, until tc_pass_vjp gives one. */
+static void clear_seeds(tc_pass *pass) {
+    for (int v = 1; v < pass->model->values; v++)
+        if (pass->seed[v]) pass->device->k->fill(pass->device, tc_shape_count(pass->shape[v]), 0, pass->seed[v]);
+}
+
+double tc_pass_forward(tc_pass *pass, const void *theta, void *state) {
+    forward(pass, theta, state);
+    return mean_loss(pass, NULL);
+}
+
+double tc_pass_grad(tc_pass *pass, const void *theta, void *state, void *g_theta, void *g_x) {
+    forward(pass, theta, state);
+    const double loss = mean_loss(pass, pass->dlogits);
+    clear_seeds(pass);
+    for (int i = pass->model->layers - 1; i >= 0; i--) backward_step(&pass->step[i], g_theta);
+    deliver(pass, &pass->cotangent[0], g_x);
+    return loss;
+}
+
+void tc_pass_grad_jvp(tc_pass *pass, const void *theta_dot, const void *x_dot, void *gdot_theta, void *gdot_x) {
+    const tc_kernels *k = pass->device->k;
+    const int layers = pass->model->layers;
+    if (pass->x_dot) {
+        const size_t count = tc_shape_count(pass->shape[0]);
+        if (x_dot)
+            k->copy(pass->device, count, x_dot, pass->x_dot);
+        else
+            k->fill(pass->device, count, 0, pass->x_dot);
+    }
+    for (int i = 0; i < layers; i++) {
+        tc_step *step = &pass->step[i];
+        step->theta_t = theta_dot;
+        if (step->y_t) step->layer->class->forward_tangent(step);
+    }
+    const tc_loss loss = loss_of(pass);
+    k->loss_tangent(pass->device, &loss, tc_pass_logits_dot(pass), pass->dlogits_t);
+    for (int i = layers - 1; i >= 0; i--) {
+        tc_step *step = &pass->step[i];
+        step->g_t = step->layer->weight >= 0 ? gdot_theta : NULL;
+        if (step->dy_t.count && step->layer->class->backward_tangent) step->layer->class->backward_tangent(step);
+    }
+    deliver(pass, &pass->cotangent_t[0], gdot_x);
+}
+
+/* ---- vector-Jacobian products from inside the network ---- */
+
+/* reaches[v]: the value of v has an influence on `node`. */
+static void mark_ancestors(tc_pass *pass, tc_node node) {
+    for (int v = 0; v < pass->model->values; v++) pass->reaches[v] = v == node;
+    for (int i = pass->model->layers - 1; i >= 0; i--) {
+        const tc_layer *layer = &pass->model->layer[i];
+        if (!pass->reaches[layer->output]) continue;
+        for (int j = 0; j < layer->inputs; j++) pass->reaches[layer->input[j]] = true;
+    }
+}
+
+/* A layer that does not lead to the node contributes nothing to its inputs' cotangents. */
+static void contribute_zero(tc_step *step, void *g_theta) {
+    const tc_kernels *k = step->device->k;
+    if (g_theta && step->layer->weight >= 0)
+        k->fill(step->device, step->weights, 0, tc_at(step->device, g_theta, step->weight));
+    if (g_theta && step->layer->bias >= 0)
+        k->fill(step->device, (size_t)step->out.c, 0, tc_at(step->device, g_theta, step->bias));
+    if (step->q) k->fill(step->device, tc_shape_count(step->out), 0, step->q);
+    for (int j = 0; j < step->layer->inputs; j++)
+        if (step->dx[j]) k->fill(step->device, tc_shape_count(step->in[j]), 0, step->dx[j]);
+}
+
+void tc_pass_vjp(tc_pass *pass, const void *theta, tc_node node, const void *cotangent, void *g_theta, void *g_x) {
+    const tc_kernels *k = pass->device->k;
+    const bool at_logits = node == pass->model->logits;
+    k->fill(pass->device, tc_shape_count(pass->shape[pass->model->logits]), 0, pass->dlogits);
+    clear_seeds(pass);
+    k->to_layout(pass->device, pass->shape[node], cotangent, at_logits ? pass->dlogits : pass->seed[node]);
+    mark_ancestors(pass, node);
+    for (int i = pass->model->layers - 1; i >= 0; i--) {
+        tc_step *step = &pass->step[i];
+        step->theta = theta;
+        if (pass->reaches[step->layer->output])
+            backward_step(step, g_theta);
+        else
+            contribute_zero(step, g_theta);
+    }
+    deliver(pass, &pass->cotangent[0], g_x);
+}
