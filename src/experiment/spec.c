@@ -1,0 +1,267 @@
+/* spec.c — from settings to meaning: every section through its tables, then the checks that need more than one value.
+ */
+#include "experiment/spec.h"
+
+#include "experiment/schema.h"
+#include "experiment/spec_change.h"
+#include "experiment/spec_file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CONTROL "random-noise"
+
+const char *const tc_device_names[] = {"cpu", "reference", NULL};
+
+const tc_option tc_study_table[] = {
+    TC_TEXT(tc_study_options, name, "", "what the study is called; empty: the spec file's own name"),
+    TC_INT(tc_study_options, seed, 1, 0, 9007199254740991, "", "all random numbers of the study come from it"),
+    TC_INT(tc_study_options, trials, 8, 1, 1000000, "trials",
+           "repetitions, each with its own targets and initialisations"),
+    TC_CHOICE(tc_study_options, device, "cpu", tc_device_names,
+              "what computes; reference is double precision and slow"),
+    TC_INT(tc_study_options, threads, 0, 0, 4096, "threads", "0: all cores"),
+    TC_BOOL(tc_study_options, keep_models, "false", "write surrogates and victims to models/ as safetensors"),
+    TC_OPTIONS_END};
+
+const tc_option tc_data_table[] = {
+    TC_TEXT(tc_data_options, source, "shapes10",
+            "shapes10, glyphs, or KIND:PATH; `tocsin list datasets` names the kinds"),
+    TC_INT(tc_data_options, size, 0, 0, 4096, "pixels", "resize the images of a folder to size x size; 0: leave them"),
+    TC_INT(tc_data_options, train_per_class, 0, 0, 1e9, "images", "training images of each class; 0: all"),
+    TC_INT(tc_data_options, test_per_class, 0, 0, 1e9, "images", "test images of each class; 0: all"),
+    TC_INT(tc_data_options, seed, 0, 0, 9007199254740991, "", "of the generated images and of the subset"),
+    TC_OPTIONS_END};
+
+const tc_option tc_surrogate_table[] = {
+    TC_TEXT(tc_network_spec, model, "resnet18",
+            "the network that the attacker trains; `tocsin list models` names them"),
+    TC_INT(tc_network_spec, count, 1, 1, 64, "networks", "surrogates averaged while crafting (ensemble)"),
+    TC_OPTIONS_END};
+
+const tc_option tc_victim_table[] = {
+    TC_TEXT(tc_network_spec, model, "resnet18", "the network that the victim trains; `tocsin list models` names them"),
+    TC_OPTIONS_END};
+
+const tc_option tc_method_table[] = {
+    TC_TEXT(tc_method_spec, name, "", "the method; `tocsin list attacks` names them"),
+    TC_TEXT(tc_method_spec, label, "", "what it is called in the results; empty: the name, and the sharpness if any"),
+    TC_OPTIONS_END};
+
+/* ---- sections ---- */
+
+static tc_status resolve_model(const tc_settings *settings, const char *section, tc_network_spec *network,
+                               tc_error *error) {
+    const char *known[256] = {NULL};
+    const tc_zoo_entry *entries = tc_zoo_entries();
+    network->entry = tc_zoo_find(network->model);
+    if (network->entry) return TC_OK;
+    for (int i = 0; i < 255 && entries[i].name; i++) known[i] = entries[i].name;
+    const char *near = tc_nearest(network->model, known);
+    char path[64];
+    snprintf(path, sizeof path, "%s.model", section);
+    return tc_settings_raise(settings, error, path, "'%.64s' is not known; %s%s", network->model,
+                             near ? "did you mean " : "`tocsin list models` names them all", near ? near : "");
+}
+
+/* The recipe first, so that single settings win over it. */
+static tc_status resolve_training(const tc_settings *settings, const char *section, tc_train_options *train,
+                                  tc_error *error) {
+    char path[64];
+    tc_status status = TC_OK;
+    snprintf(path, sizeof path, "%s.train", section);
+    tc_train_defaults(train);
+    TC_TRY(tc_settings_apply(settings, path, tc_train_table, train, error));
+    const char *recipe = tc_option_find(tc_train_table, "recipe")->choices[train->recipe];
+    TC_TRY(tc_train_apply_recipe(train, recipe, error));
+    TC_TRY(tc_settings_apply(settings, path, tc_train_table, train, error));
+done:
+    return status;
+}
+
+static tc_status resolve_network(const tc_settings *settings, const char *section, const tc_option *table,
+                                 tc_network_spec *network, tc_error *error) {
+    tc_status status = TC_OK;
+    network->count = 1; /* a victim's table has none */
+    tc_options_default(table, network);
+    TC_TRY(tc_settings_apply(settings, section, table, network, error));
+    TC_TRY(resolve_model(settings, section, network, error));
+    const tc_option *options = network->entry->options;
+    tc_options_default(options, &network->zoo);
+    TC_TRY(tc_settings_refuse_others(settings, section, network->model, table, options, error));
+    TC_TRY(tc_settings_apply(settings, section, options, &network->zoo, error));
+    TC_TRY(resolve_training(settings, section, &network->train, error));
+done:
+    return status;
+}
+
+/* ---- attacks ---- */
+
+/* The sharpness belongs to the default label: it is what most often tells two attacks of one study apart. */
+static void label_by_default(tc_method_spec *method) {
+    const tc_option *sharpness = tc_option_find(method->attack->options, "sharpness");
+    char value[64] = "none";
+    if (*method->label) return;
+    if (sharpness) tc_option_format(sharpness, method->options, value, sizeof value);
+    const bool plain = !strcmp(value, "none");
+    snprintf(method->label, sizeof method->label, "%.400s%s%s", method->name, plain ? "" : " + ", plain ? "" : value);
+}
+
+static tc_status resolve_method(const tc_settings *settings, const char *path, tc_method_spec *method,
+                                tc_error *error) {
+    tc_status status = TC_OK;
+    char key[64];
+    tc_options_default(tc_method_table, method);
+    TC_TRY(tc_settings_apply(settings, path, tc_method_table, method, error));
+    snprintf(key, sizeof key, "%s.name", path);
+    if (!*method->name)
+        TC_TRY(tc_settings_raise(settings, error, path, "has no name; give it one of `tocsin list attacks`"));
+    method->attack = tc_attack_find(method->name);
+    if (!method->attack) {
+        const char *known[256] = {NULL};
+        for (int i = 0; i < 255 && tc_attacks()[i].name; i++) known[i] = tc_attacks()[i].name;
+        const char *near = tc_nearest(method->name, known);
+        TC_TRY(tc_settings_raise(settings, error, key, "'%.64s' is not known; %s%s", method->name,
+                                 near ? "did you mean " : "`tocsin list attacks` names them all", near ? near : ""));
+    }
+    TC_TRY(tc_settings_refuse_others(settings, path, method->name, tc_method_table, method->attack->options, error));
+    TC_TRY(tc_new(&method->options, 1, method->attack->options_size, error));
+    tc_options_default(method->attack->options, method->options);
+    TC_TRY(tc_settings_apply(settings, path, method->attack->options, method->options, error));
+    label_by_default(method);
+done:
+    return status;
+}
+
+/* A study without its control would take the victims' ordinary mistakes for the attack's doing. */
+static tc_status add_control(tc_method_spec *method, tc_error *error) {
+    tc_options_default(tc_method_table, method);
+    snprintf(method->name, sizeof method->name, "%s", CONTROL);
+    snprintf(method->label, sizeof method->label, "%s", CONTROL);
+    method->attack = tc_attack_find(CONTROL);
+    if (!method->attack)
+        return tc_raise(error, TC_FAILED, "attacks: %s is not built in; build all of src/attack", CONTROL);
+    const tc_status status = tc_new(&method->options, 1, method->attack->options_size, error);
+    if (status == TC_OK) tc_options_default(method->attack->options, method->options);
+    return status;
+}
+
+static bool has_control(const tc_settings *settings, int entries) {
+    for (int i = 1; i <= entries; i++) {
+        char key[64];
+        snprintf(key, sizeof key, "attacks.%d.name", i);
+        const char *name = tc_settings_text(settings, key);
+        if (name && !strcmp(name, CONTROL)) return true;
+    }
+    return false;
+}
+
+static tc_status check_labels(const tc_spec *spec, int first, tc_error *error) {
+    for (int i = 0; i < spec->attack_count; i++) {
+        for (int j = 0; j < i; j++) {
+            if (strcmp(spec->attacks[i].label, spec->attacks[j].label)) continue;
+            char path[64];
+            snprintf(path, sizeof path, "attacks.%d", i - first + 1);
+            return tc_settings_raise(&spec->settings, error, path,
+                                     "is called '%.64s' like another attack; give each a label of its own",
+                                     spec->attacks[i].label);
+        }
+    }
+    return TC_OK;
+}
+
+static tc_status resolve_attacks(tc_spec *spec, tc_spec_need need, tc_error *error) {
+    tc_status status = TC_OK;
+    const int entries = tc_settings_entries(&spec->settings, "attacks");
+    if (need == TC_SPEC_STUDY && !entries) {
+        TC_TRY(tc_settings_raise(&spec->settings, error, "attacks",
+                                 "none is given; add a list of them, `tocsin list attacks` names them"));
+    }
+    const int first = need == TC_SPEC_STUDY && !has_control(&spec->settings, entries); /* 1: the control is added */
+    TC_TRY(tc_new(&spec->attacks, (size_t)(entries + first), sizeof *spec->attacks, error));
+    spec->attack_count = entries + first;
+    if (first) TC_TRY(add_control(&spec->attacks[0], error));
+    for (int i = 0; i < entries; i++) {
+        char path[64];
+        snprintf(path, sizeof path, "attacks.%d", i + 1);
+        TC_TRY(resolve_method(&spec->settings, path, &spec->attacks[first + i], error));
+    }
+    TC_TRY(check_labels(spec, first, error));
+done:
+    return status;
+}
+
+/* ---- the whole ---- */
+
+static void name_by_default(tc_spec *spec, const char *path) {
+    if (*spec->study.name || !path) {
+        if (!*spec->study.name) snprintf(spec->study.name, sizeof spec->study.name, "study");
+        return;
+    }
+    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path, *dot = strrchr(base, '.');
+    const int length = dot && dot > base ? (int)(dot - base) : (int)strlen(base);
+    snprintf(spec->study.name, sizeof spec->study.name, "%.*s", length, base);
+}
+
+static tc_status check_name(const tc_spec *spec, tc_error *error) {
+    if (!strchr(spec->study.name, '/') && spec->study.name[0] != '.' && strlen(spec->study.name) <= 200) return TC_OK;
+    return tc_settings_raise(&spec->settings, error, "name",
+                             "'%.64s' cannot name a folder; leave out '/', a leading '.' and all beyond 200 bytes",
+                             spec->study.name);
+}
+
+static tc_status check_threat(const tc_spec *spec, tc_error *error) {
+    const tc_threat_options *threat = &spec->threat;
+    if (threat->intended_class < 0 || threat->intended_class != threat->target_class) return TC_OK;
+    return tc_settings_raise(&spec->settings, error, "threat.intended_class",
+                             "is %lld, the targets' own class; choose another, or -1 to draw one",
+                             (long long)threat->intended_class);
+}
+
+static tc_status resolve(tc_spec *spec, const char *path, tc_spec_need need, tc_error *error) {
+    const tc_settings *settings = &spec->settings;
+    tc_status status = TC_OK;
+    tc_options_default(tc_study_table, &spec->study);
+    tc_options_default(tc_data_table, &spec->data);
+    tc_options_default(tc_threat_table, &spec->threat);
+    TC_TRY(tc_settings_apply(settings, "", tc_study_table, &spec->study, error));
+    TC_TRY(tc_settings_apply(settings, "dataset", tc_data_table, &spec->data, error));
+    TC_TRY(tc_settings_apply(settings, "threat", tc_threat_table, &spec->threat, error));
+    TC_TRY(resolve_network(settings, "surrogate", tc_surrogate_table, &spec->surrogate, error));
+    TC_TRY(resolve_network(settings, "victim", tc_victim_table, &spec->victim, error));
+    TC_TRY(resolve_attacks(spec, need, error));
+    name_by_default(spec, path);
+    TC_TRY(check_name(spec, error));
+    TC_TRY(check_threat(spec, error));
+done:
+    return status;
+}
+
+tc_status tc_spec_load(const char *path, const char *const *changes, int change_count, tc_spec_need need,
+                       tc_spec **spec, tc_error *error) {
+    tc_status status = TC_OK;
+    tc_section *schema = NULL;
+    tc_spec *made = NULL;
+    *spec = NULL;
+    TC_TRY(tc_new(&made, 1, sizeof *made, error));
+    TC_TRY(tc_schema_create(&schema, error));
+    TC_TRY(tc_settings_begin(&made->settings, path ? path : "--set", error));
+    if (path) TC_TRY(tc_spec_file_read(path, schema, &made->settings, error));
+    for (int i = 0; i < change_count; i++) TC_TRY(tc_spec_change(schema, &made->settings, changes[i], error));
+    TC_TRY(resolve(made, path, need, error));
+    *spec = made;
+    made = NULL;
+done:
+    tc_spec_free(made);
+    tc_schema_free(schema);
+    return status;
+}
+
+void tc_spec_free(tc_spec *spec) {
+    if (!spec) return;
+    for (int i = 0; i < spec->attack_count; i++) free(spec->attacks[i].options);
+    free(spec->attacks);
+    tc_settings_free(&spec->settings);
+    free(spec);
+}

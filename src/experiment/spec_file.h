@@ -1,0 +1,12 @@
+/* spec_file.h — from a YAML file to a list of settings. */
+#ifndef TC_EXPERIMENT_SPEC_FILE_H
+#define TC_EXPERIMENT_SPEC_FILE_H
+
+#include "experiment/schema.h"
+#include "experiment/settings.h"
+
+/* Reads `path` by the schema. Whatever is wrong with its structure — syntax, unknown or doubled keys, a list where a
+ * value should be — is refused as "FILE:LINE: KEY: what; what to do". */
+tc_status tc_spec_file_read(const char *path, const tc_section *schema, tc_settings *settings, tc_error *error);
+
+#endif
