@@ -1,0 +1,100 @@
+/* layouts.h — moves between tensors that lie differently: parts of the channels, rows of features, NHWC and panels.
+ *
+ * All of them copy runs of neighbouring channels: a run ends where a panel of either side does. */
+#ifndef TC_COMPUTE_PORTABLE_LAYOUTS_H
+#define TC_COMPUTE_PORTABLE_LAYOUTS_H
+
+#include "compute/portable/blocks.h"
+
+static inline int portable_smallest(int a, int b) {
+    return a < b ? a : b;
+}
+
+/* Channels c … of one side and d … of the other that are neighbours on both; at most `left`. */
+static inline int portable_run(tc_shape a, int c, tc_shape b, int d, int left) {
+    return portable_smallest(left, portable_smallest(a.block - c % a.block, b.block - d % b.block));
+}
+
+/* For pixel (n, y, x): channels [at_to, …) of `to` := Σ channels [at_from, …) of `from`, `count` of them. */
+static inline void portable_move(tc_shape from, int at_from, tc_shape to, int at_to, int count, size_t pixel,
+                                 const tc_sum *terms, real *result) {
+    const int w = to.w, h = to.h, x = (int)(pixel % (size_t)w), y = (int)(pixel / (size_t)w % (size_t)h);
+    const int n = (int)(pixel / (size_t)w / (size_t)h);
+    for (int c = 0, run; c < count; c += run) {
+        run = portable_run(from, at_from + c, to, at_to + c, count - c);
+        portable_add_up(terms, tc_shape_index(from, n, y, x, at_from + c), (size_t)run,
+                        result + tc_shape_index(to, n, y, x, at_to + c));
+    }
+}
+
+static inline void portable_move_all(tc_device *device, tc_shape from, int at_from, tc_shape to, int at_to, int count,
+                                     tc_sum terms, void *result) {
+    const size_t pixels = (size_t)to.n * (size_t)to.h * (size_t)to.w;
+    PORTABLE_PARALLEL(pixels * (size_t)count)
+    for (size_t pixel = 0; pixel < pixels; pixel++)
+        portable_move(from, at_from, to, at_to, count, pixel, &terms, result);
+}
+
+static void portable_concat(tc_device *device, tc_shape part, tc_shape whole, int at, const void *x, void *y) {
+    portable_move_all(device, part, 0, whole, at, part.c, tc_one(x), y);
+}
+
+static void portable_slice(tc_device *device, tc_shape whole, tc_shape part, int at, tc_sum x, void *y) {
+    portable_move_all(device, whole, at, part, 0, part.c, x, y);
+}
+
+static void portable_to_layout(tc_device *device, tc_shape shape, const void *nhwc, void *x) {
+    portable_move_all(device, tc_nhwc(shape.n, shape.h, shape.w, shape.c), 0, shape, 0, shape.c, tc_one(nhwc), x);
+}
+
+static void portable_from_layout(tc_device *device, tc_shape shape, const void *x, void *nhwc) {
+    portable_move_all(device, shape, 0, tc_nhwc(shape.n, shape.h, shape.w, shape.c), 0, shape.c, tc_one(x), nhwc);
+}
+
+/* Rows in PyTorch's (c, h, w) order. */
+static void portable_flatten(tc_device *device, tc_shape shape, const void *x, void *y) {
+    const size_t pixels = (size_t)shape.h * (size_t)shape.w, block = (size_t)shape.block;
+    const size_t planes = (size_t)shape.n * (size_t)shape.c;
+    PORTABLE_PARALLEL(planes * pixels)
+    for (size_t plane = 0; plane < planes; plane++) {
+        const int n = (int)(plane / (size_t)shape.c), c = (int)(plane % (size_t)shape.c);
+        const real *from = (const real *)x + tc_shape_index(shape, n, 0, 0, c);
+        real *to = (real *)y + plane * pixels;
+        for (size_t i = 0; i < pixels; i++) to[i] = from[i * block];
+    }
+}
+
+static void portable_unflatten(tc_device *device, tc_shape shape, tc_sum y, void *x) {
+    const size_t pixels = (size_t)shape.h * (size_t)shape.w, block = (size_t)shape.block;
+    const size_t planes = (size_t)shape.n * (size_t)shape.c;
+    PORTABLE_PARALLEL(planes * pixels)
+    for (size_t plane = 0; plane < planes; plane++) {
+        const int n = (int)(plane / (size_t)shape.c), c = (int)(plane % (size_t)shape.c);
+        real *to = (real *)x + tc_shape_index(shape, n, 0, 0, c);
+        for (size_t i = 0; i < pixels; i++) {
+            real sum = 0;
+            for (int t = 0; t < y.count; t++) sum += ((const real *)y.term[t])[plane * pixels + i];
+            to[i * block] = sum;
+        }
+    }
+}
+
+static void portable_dropout_mask(tc_device *device, tc_shape shape, double rate, tc_stream stream, void *mask) {
+    const size_t pixels = (size_t)shape.n * (size_t)shape.h * (size_t)shape.w;
+    const real kept = (real)(rate < 1 ? 1 / (1 - rate) : 0);
+    PORTABLE_PARALLEL_COSTLY(pixels * (size_t)shape.c)
+    for (size_t pixel = 0; pixel < pixels; pixel++) {
+        const size_t line = pixel / (size_t)shape.w;
+        const int n = (int)(line / (size_t)shape.h), y = (int)(line % (size_t)shape.h);
+        for (int c = 0; c < shape.c; c++) {
+            const bool drop = tc_uniform_at(stream, pixel * (size_t)shape.c + (size_t)c) < rate;
+            ((real *)mask)[tc_shape_index(shape, n, y, (int)(pixel % (size_t)shape.w), c)] = drop ? 0 : kept;
+        }
+    }
+}
+
+#define TC_PORTABLE_LAYOUTS                                                                                            \
+    .concat = portable_concat, .slice = portable_slice, .flatten = portable_flatten, .unflatten = portable_unflatten,  \
+    .to_layout = portable_to_layout, .from_layout = portable_from_layout, .dropout_mask = portable_dropout_mask
+
+#endif
