@@ -4,7 +4,7 @@
  *
  * Names are that network's: features.I counts every module of its nn.Sequential (convolution, batch norm, ReLU, pool),
  * then `classifier`. From 64 pixels on, where more than one position is left after the fifth pooling, these are
- * averaged. Dropout, where asked for, follows each pooling and takes no index. Values: block1 … block5, features. */
+ * averaged. Dropout, where asked for, follows each pooling and takes no index. Values: block1 … block4, features. */
 #include "zoo/family.h"
 
 #include <string.h>
@@ -47,6 +47,12 @@ static tc_node stage(tc_graph *g, tc_node x, int depth, int channels, int *index
     return tc_graph_max_pool(g, x, 2, 2, 0);
 }
 
+/* Of the positions that the last pooling left; there is one at 32 to 63 pixels, and then nothing to do. */
+static tc_node average(tc_graph *g, tc_node x) {
+    const tc_shape last = tc_graph_shape(g, x);
+    return last.h == 1 && last.w == 1 ? x : tc_graph_global_pool(g, x);
+}
+
 tc_status tc_zoo_vgg(const tc_zoo_entry *entry, tc_shape input, int classes, const tc_zoo_options *options,
                      tc_model **model, tc_error *error) {
     const tc_status status = tc_zoo_at_least(entry, input, LEAST, error);
@@ -57,11 +63,11 @@ tc_status tc_zoo_vgg(const tc_zoo_entry *entry, tc_shape input, int classes, con
     for (int i = 0, index = 0; i < STAGES; i++) {
         tc_zoo_text value;
         x = stage(g, x, depth[i], multiples[i] * width, &index);
-        x = tc_graph_name(g, x, tc_zoo_name(value, "block%d", i + 1));
+        if (i < STAGES - 1)
+            x = tc_graph_name(g, x, tc_zoo_name(value, "block%d", i + 1));
+        else
+            x = tc_graph_name(g, average(g, x), "features");
         x = tc_zoo_dropout(g, x, options);
     }
-    const tc_shape last = tc_graph_shape(g, x);
-    x = last.h == 1 && last.w == 1 ? tc_graph_flatten(g, x) : tc_graph_global_pool(g, x);
-    x = tc_graph_name(g, x, "features");
     return tc_graph_finish(g, tc_graph_linear(g, "classifier", x, classes, true), model, error);
 }

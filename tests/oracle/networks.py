@@ -1,0 +1,128 @@
+"""The networks of the zoo in PyTorch, with the names that checkpoints in the field have.
+
+Used by derive.py (derivatives) and tensors.py (names and shapes). `build(name, width)` gives the network,
+`TASKS[name]` the (channels, height, width) that it is tried on.
+"""
+import torch.nn as nn
+import torch.nn.functional as F
+from collections import OrderedDict
+
+GREY, COLOUR = (1, 28, 28), (3, 32, 32)
+
+
+class BasicBlock(nn.Module):
+    def __init__(self, cin, cout, stride):
+        super().__init__()
+        self.conv1 = nn.Conv2d(cin, cout, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(cout)
+        self.conv2 = nn.Conv2d(cout, cout, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(cout)
+        reshapes = stride != 1 or cin != cout
+        project = [nn.Conv2d(cin, cout, 1, stride, bias=False), nn.BatchNorm2d(cout)] if reshapes else []
+        self.shortcut = nn.Sequential(*project)
+
+    def forward(self, x):
+        y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        return F.relu(y + self.shortcut(x))
+
+
+class ResNet(nn.Module):
+    def __init__(self, depths, width):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, width, 3, 1, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        cin = width
+        for stage, depth in enumerate(depths):
+            blocks = []
+            for i in range(depth):
+                blocks.append(BasicBlock(cin, width << stage, 2 if stage and not i else 1))
+                cin = width << stage
+            setattr(self, f"layer{stage + 1}", nn.Sequential(*blocks))
+        self.linear = nn.Linear(cin, 10)
+
+    def forward(self, x):
+        x = F.relu(self.bn1(self.conv1(x)))
+        for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
+            x = stage(x)
+        return self.linear(x.mean((2, 3)))
+
+
+class VGG(nn.Module):
+    def __init__(self, depths, width):
+        super().__init__()
+        layers, cin = [], 3
+        for depth, multiple in zip(depths, (1, 2, 4, 8, 8)):
+            for _ in range(depth):
+                cout = multiple * width
+                layers += [nn.Conv2d(cin, cout, 3, padding=1), nn.BatchNorm2d(cout), nn.ReLU()]
+                cin = cout
+            layers.append(nn.MaxPool2d(2))
+        self.features = nn.Sequential(*layers)
+        self.classifier = nn.Linear(cin, 10)
+
+    def forward(self, x):
+        return self.classifier(self.features(x).flatten(1))
+
+
+class ConvNet(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        layers, cin = OrderedDict(), 3
+        for i, multiple in enumerate((1, 2, 2, 4, 4, 4, 4, 4)):
+            cout = multiple * width
+            layers[f"conv{i}"] = nn.Conv2d(cin, cout, 3, padding=1)
+            layers[f"bn{i}"] = nn.BatchNorm2d(cout)
+            layers[f"relu{i}"] = nn.ReLU()
+            if i in (5, 7):
+                layers[f"pool{i}"] = nn.MaxPool2d(3)
+            cin = cout
+        layers["flatten"] = nn.Flatten()
+        layers["linear"] = nn.Linear(9 * cin, 10)
+        self.model = nn.Sequential(layers)
+
+    def forward(self, x):
+        return self.model(x)
+
+
+def lenet(task, _width):
+    padding = 2 if task[1] < 32 else 0
+    return nn.Sequential(
+        nn.Conv2d(task[0], 6, 5, padding=padding), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(),
+        nn.MaxPool2d(2), nn.Flatten(), nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10))
+
+
+def mlp(task, width):
+    pixels = task[0] * task[1] * task[2]
+    return nn.Sequential(nn.Flatten(), nn.Linear(pixels, width), nn.LeakyReLU(0.2), nn.Linear(width, width),
+                         nn.LeakyReLU(0.2), nn.Linear(width, 10))
+
+
+def cnn(task, width):
+    return nn.Sequential(nn.Conv2d(task[0], width, 5, 1, 2), nn.ReLU(), nn.MaxPool2d(2),
+                         nn.Conv2d(width, 2 * width, 5, 1, 2), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
+                         nn.Linear(2 * width * (task[1] // 4) * (task[2] // 4), 10))
+
+
+def logreg(task, _width):
+    return nn.Sequential(nn.Flatten(), nn.Linear(task[0] * task[1] * task[2], 10))
+
+
+NETWORKS = {  # name: (task, default width, builder); width None: the network has no such option here
+    "logreg": (GREY, None, logreg),
+    "mlp": (GREY, 784, mlp),
+    "lenet": (GREY, None, lenet),
+    "cnn": (GREY, 16, cnn),
+    "cnn-cifar": (COLOUR, None, lenet),
+    "convnet": (COLOUR, 64, lambda task, width: ConvNet(width)),
+    "vgg11": (COLOUR, 64, lambda task, width: VGG((1, 1, 2, 2, 2), width)),
+    "vgg13": (COLOUR, 64, lambda task, width: VGG((2, 2, 2, 2, 2), width)),
+    "vgg16": (COLOUR, 64, lambda task, width: VGG((2, 2, 3, 3, 3), width)),
+    "resnet18": (COLOUR, 64, lambda task, width: ResNet((2, 2, 2, 2), width)),
+    "resnet34": (COLOUR, 64, lambda task, width: ResNet((3, 4, 6, 3), width)),
+}
+TASKS = {name: row[0] for name, row in NETWORKS.items()}
+
+
+def build(name, width=None):
+    task, default, make = NETWORKS[name]
+    return make(task, width or default)
