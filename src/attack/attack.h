@@ -12,11 +12,11 @@
 
 /* The threat model of a targeted attack, independent of the method. */
 typedef struct tc_threat_options {
-    double epsilon;        /* largest change of a pixel, in 8-bit steps, 0 … 255 */
-    double ratio;          /* share of the training set that may be changed, (0, 1] */
-    int64_t targets;       /* how many test images are attacked at once */
-    int64_t target_class;  /* the targets' true class; −1: drawn per trial */
-    int64_t intended_class;/* what they shall be taken for, also the poisons' class; −1: drawn, ≠ target_class */
+    double epsilon;         /* largest change of a pixel, in 8-bit steps, 0 … 255 */
+    double ratio;           /* share of the training set that may be changed, (0, 1] */
+    int64_t targets;        /* how many test images are attacked at once */
+    int64_t target_class;   /* the targets' true class; −1: drawn per trial */
+    int64_t intended_class; /* what they shall be taken for, also the poisons' class; −1: drawn, ≠ target_class */
 } tc_threat_options;
 extern const tc_option tc_threat_table[];
 
@@ -25,9 +25,9 @@ typedef struct tc_threat {
     double epsilon;
     int target_class, intended_class;
     size_t targets;
-    uint32_t *target;      /* [targets] places in the test split */
+    uint32_t *target; /* [targets] places in the test split */
     size_t poisons;
-    uint32_t *base;        /* [poisons] places in the training split, increasing, all of intended_class */
+    uint32_t *base; /* [poisons] places in the training split, increasing, all of intended_class */
 } tc_threat;
 /* Refuses what the data cannot give (more targets or poisons than the class has images), naming the numbers. */
 tc_status tc_threat_draw(const tc_dataset *dataset, const tc_threat_options *options, tc_stream stream,
@@ -52,18 +52,18 @@ typedef struct tc_craft_job {
 } tc_craft_job;
 
 typedef struct tc_craft_report {
-    double objective;          /* of the returned poison, after 8-bit rounding where the method can say; NaN: none */
+    double objective; /* of the returned poison, after 8-bit rounding where the method can say; NaN: none */
     double seconds;
     int64_t steps;
-    int64_t gradients, jvps;   /* how many grad and grad_jvp passes were spent */
+    int64_t gradients, jvps; /* how many grad and grad_jvp passes were spent */
 } tc_craft_report;
 
 typedef struct tc_attack {
-    const char *name;          /* "gradient-matching" */
-    const char *kind;          /* "targeted", "control", … */
-    const char *paper;         /* authors, title, venue or arXiv number */
-    const char *summary;       /* one line */
-    const tc_option *options;  /* of the options struct below */
+    const char *name;         /* "gradient-matching" */
+    const char *kind;         /* "targeted", "control", … */
+    const char *paper;        /* authors, title, venue or arXiv number */
+    const char *summary;      /* one line */
+    const tc_option *options; /* of the options struct below */
     size_t options_size;
     bool needs_surrogate;
     tc_status (*craft)(const tc_craft_job *job, const void *options, tc_poison **poison, tc_craft_report *report,

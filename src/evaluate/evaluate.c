@@ -61,18 +61,15 @@ static void unmake(predictor *p) {
     tc_passes_free(&p->passes);
 }
 
-static tc_status predict_batch(predictor *p, const uint8_t *images, int n, float *logits, tc_error *error) {
+static void predict_batch(predictor *p, const uint8_t *images, int n, float *logits) {
     const tc_kernels *k = p->device->k;
     const tc_dataset *data = p->dataset;
-    tc_pass *pass;
-    const tc_status status = tc_passes_get(&p->passes, n, &pass, error);
-    if (status != TC_OK) return status;
+    tc_pass *pass = tc_passes_find(&p->passes, n);
     k->upload_bytes(p->device, p->images, images, (size_t)n * tc_dataset_image_bytes(data));
     k->load_images(p->device, tc_nhwc(n, data->height, data->width, data->channels), p->images, p->index, NULL,
                    data->mean, data->std, tc_pass_input(pass));
     tc_pass_forward(pass, p->theta, p->state);
     k->download_float(p->device, logits, tc_pass_logits(pass), (size_t)n * (size_t)data->classes);
-    return TC_OK;
 }
 
 tc_status tc_predict(tc_device *device, const tc_model *model, const tc_weights *weights, const tc_dataset *dataset,
@@ -85,7 +82,7 @@ tc_status tc_predict(tc_device *device, const tc_model *model, const tc_weights 
     const size_t bytes = tc_dataset_image_bytes(dataset);
     for (size_t from = 0; from < count; from += (size_t)p.batch) {
         const int n = count - from < (size_t)p.batch ? (int)(count - from) : p.batch;
-        TC_TRY(predict_batch(&p, images + from * bytes, n, logits + from * (size_t)dataset->classes, error));
+        predict_batch(&p, images + from * bytes, n, logits + from * (size_t)dataset->classes);
     }
 done:
     unmake(&p);

@@ -2,7 +2,7 @@
 
 #include "data/dataset.h"
 
-static tc_pass *find(const tc_passes *passes, int batch) {
+tc_pass *tc_passes_find(const tc_passes *passes, int batch) {
     for (int i = 0; i < passes->count; i++)
         if (passes->size[i] == batch) return passes->pass[i];
     return NULL;
@@ -10,7 +10,7 @@ static tc_pass *find(const tc_passes *passes, int batch) {
 
 tc_status tc_passes_get(tc_passes *passes, int batch, tc_pass **pass, tc_error *error) {
     tc_status status = TC_OK;
-    *pass = find(passes, batch);
+    *pass = tc_passes_find(passes, batch);
     if (*pass) return TC_OK;
     if (passes->count == TC_MAX_PASSES)
         TC_RAISE(TC_FAILED, "passes: a walk with more than %d batch sizes", TC_MAX_PASSES);

@@ -22,6 +22,8 @@ typedef struct tc_passes {
 tc_status tc_passes_get(tc_passes *passes, int batch, tc_pass **pass, tc_error *error);
 /* Makes those for walking `count` samples in steps of `batch`. */
 tc_status tc_passes_for(tc_passes *passes, size_t count, int batch, tc_error *error);
+/* One that was made before; NULL: none of that size. */
+tc_pass *tc_passes_find(const tc_passes *passes, int batch);
 void tc_passes_free(tc_passes *passes);
 
 /* Mean and standard deviation are the dataset's own; a model fits it when image size and classes agree. */

@@ -10,6 +10,7 @@
 #include "train/train.h"
 
 #include "train/checkpoint.h"
+#include "train/clock.h"
 #include "train/passes.h"
 #include "train/samples.h"
 #include "train/schedule.h"
@@ -18,7 +19,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 typedef struct trainer {
     tc_device *device;
@@ -38,12 +38,6 @@ typedef struct trainer {
     double started, reported, saved; /* clock readings */
     double first_image;              /* images trained before this process took over */
 } trainer;
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static const char *checkpoint_path(const trainer *t) {
     return t->hooks ? t->hooks->checkpoint : NULL;
@@ -120,7 +114,7 @@ static void report(trainer *t, double loss, double accuracy, int64_t epoch) {
     const tc_train_place *at = &t->run.at;
     const double total = (double)t->options->epochs * (double)t->epoch_samples;
     const double images = (double)at->epoch * (double)t->epoch_samples + (double)at->place;
-    const double seconds = now() - t->started, speed = (images - t->first_image) / fmax(seconds, 1e-9);
+    const double seconds = tc_clock() - t->started, speed = (images - t->first_image) / fmax(seconds, 1e-9);
     const tc_epoch_report told = {.epoch = epoch,
                                   .epochs = t->options->epochs,
                                   .loss = loss,
@@ -134,8 +128,8 @@ static void report(trainer *t, double loss, double accuracy, int64_t epoch) {
 /* Within an epoch, at most twice a second. */
 static void report_within(trainer *t) {
     const tc_train_place *at = &t->run.at;
-    if (!t->hooks || !t->hooks->progress || at->seen == 0 || now() - t->reported < 0.5) return;
-    t->reported = now();
+    if (!t->hooks || !t->hooks->progress || at->seen == 0 || tc_clock() - t->reported < 0.5) return;
+    t->reported = tc_clock();
     report(t, at->loss_sum / (double)at->seen, (double)at->correct / (double)at->seen, at->epoch + 1);
 }
 
@@ -159,9 +153,7 @@ static tc_status step(trainer *t, tc_error *error) {
     tc_train_place *at = &t->run.at;
     const size_t left = t->epoch_samples - (size_t)at->place;
     const int n = left < (size_t)t->batch ? (int)left : t->batch;
-    tc_pass *pass;
-    const tc_status status = tc_passes_get(&t->passes, n, &pass, error);
-    if (status != TC_OK) return status;
+    tc_pass *pass = tc_passes_find(&t->passes, n);
     tc_samples_load(&t->samples, at->epoch, (size_t)at->place, n, pass);
     tc_pass_set_stream(pass, tc_stream_child(t->stream, "dropout", (uint64_t)at->steps));
     /* The rate in the middle of the step, so that milestones fall between steps and warm-up does not start at zero. */
@@ -186,8 +178,8 @@ static tc_status step(trainer *t, tc_error *error) {
 
 static tc_status save(trainer *t, tc_error *error) {
     tc_train_state state = t->run;
-    state.at.seconds += now() - t->started;
-    t->saved = now();
+    state.at.seconds += tc_clock() - t->started;
+    t->saved = tc_clock();
     return tc_checkpoint_save(checkpoint_path(t), t->fingerprint, &state, error);
 }
 
@@ -197,7 +189,7 @@ static tc_status pause_if_asked(trainer *t, tc_error *error) {
     const char *path = checkpoint_path(t);
     const bool stop = t->hooks && t->hooks->stop && t->hooks->stop(t->hooks->context);
     const double minutes = t->options->checkpoint_minutes;
-    const bool due = path && minutes > 0 && now() - t->saved >= 60 * minutes;
+    const bool due = path && minutes > 0 && tc_clock() - t->saved >= 60 * minutes;
     if (path && (stop || due)) TC_TRY(save(t, error));
     if (stop)
         TC_RAISE(TC_INTERRUPTED, "train: stopped in epoch %" PRId64 " of %" PRId64 "; %s", t->run.at.epoch + 1,
@@ -220,7 +212,7 @@ static tc_status loop(trainer *t, tc_error *error) {
     tc_status status = TC_OK;
     tc_train_place *at = &t->run.at;
     t->first_image = (double)at->epoch * (double)t->epoch_samples + (double)at->place;
-    t->started = t->saved = t->reported = now();
+    t->started = t->saved = t->reported = tc_clock();
     while (at->epoch < t->options->epochs) {
         tc_samples_begin_epoch(&t->samples, at->epoch);
         while ((size_t)at->place < t->epoch_samples) {
@@ -242,7 +234,7 @@ static void finish(trainer *t, tc_weights *weights, tc_train_result *result) {
     if (!result) return;
     *result = (tc_train_result){.loss = t->run.at.last_loss,
                                 .accuracy = t->run.at.last_accuracy,
-                                .seconds = t->run.at.seconds + now() - t->started,
+                                .seconds = t->run.at.seconds + tc_clock() - t->started,
                                 .steps = t->run.at.steps};
 }
 

@@ -1,0 +1,63 @@
+#include "attack/lens.h"
+
+#include <stdlib.h>
+
+static tc_shape shape_of(const tc_lens *lens, int n) {
+    return tc_nhwc(n, lens->dataset->height, lens->dataset->width, lens->dataset->channels);
+}
+
+tc_status tc_lens_create(tc_device *device, const tc_dataset *dataset, size_t count, int piece, double shift, bool flip,
+                         tc_lens *lens, tc_error *error) {
+    tc_status status = TC_OK;
+    void *memory = NULL;
+    const size_t image = tc_dataset_image_bytes(dataset);
+    *lens =
+        (tc_lens){.device = device, .dataset = dataset, .count = count, .shift = shift, .flip = flip, .plain = true};
+    TC_TRY(tc_new(&lens->host, count, sizeof *lens->host, error));
+    TC_TRY(device->k->allocate(device, count * sizeof *lens->warp, &memory, error));
+    lens->warp = memory;
+    TC_TRY(tc_device_reals(device, (size_t)piece * image, &lens->a, error));
+    TC_TRY(tc_device_reals(device, (size_t)piece * image, &lens->b, error));
+done:
+    if (status != TC_OK) tc_lens_free(lens);
+    return status;
+}
+
+void tc_lens_free(tc_lens *lens) {
+    void *const memory[] = {lens->warp, lens->a, lens->b};
+    for (int i = 0; i < 3; i++)
+        if (memory[i]) lens->device->k->release(lens->device, memory[i]);
+    free(lens->host);
+    *lens = (tc_lens){0};
+}
+
+void tc_lens_draw(tc_lens *lens, tc_stream stream) {
+    lens->plain = !(lens->shift > 0) && !lens->flip;
+    if (lens->plain) return;
+    for (size_t i = 0; i < lens->count; i++) {
+        lens->host[i].dx = (float)(lens->shift * (2 * tc_uniform_at(stream, 3 * i) - 1));
+        lens->host[i].dy = (float)(lens->shift * (2 * tc_uniform_at(stream, 3 * i + 1) - 1));
+        lens->host[i].flip = lens->flip && tc_uniform_at(stream, 3 * i + 2) < 0.5;
+    }
+    lens->device->k->upload_bytes(lens->device, lens->warp, lens->host, lens->count * sizeof *lens->warp);
+}
+
+void tc_lens_clear(tc_lens *lens) {
+    lens->plain = true;
+}
+
+void tc_lens_see(const tc_lens *lens, size_t from, int n, const void *pixels, void *x) {
+    const tc_kernels *k = lens->device->k;
+    const tc_dataset *data = lens->dataset;
+    const void *first = tc_at(lens->device, pixels, from * tc_dataset_image_bytes(data));
+    k->normalise(lens->device, shape_of(lens, n), data->mean, data->std, first, lens->plain ? x : lens->a);
+    if (!lens->plain) k->warp(lens->device, shape_of(lens, n), lens->warp + from, lens->a, x);
+}
+
+void tc_lens_adjoint(const tc_lens *lens, size_t from, int n, double weight, const void *dx, void *dpixels) {
+    const tc_kernels *k = lens->device->k;
+    const size_t image = tc_dataset_image_bytes(lens->dataset);
+    if (!lens->plain) k->warp_adjoint(lens->device, shape_of(lens, n), lens->warp + from, dx, lens->a);
+    k->normalise_adjoint(lens->device, shape_of(lens, n), lens->dataset->std, lens->plain ? dx : lens->a, lens->b);
+    k->axpby(lens->device, (size_t)n * image, weight, lens->b, 1, tc_at(lens->device, dpixels, from * image));
+}
