@@ -54,7 +54,10 @@ static void put(FILE *file, const char *header, const tc_safetensor *tensors, si
     fwrite(&padded, sizeof padded, 1, file);
     fwrite(header, 1, length, file);
     fwrite("        ", 1, padding, file);
-    for (size_t i = 0; i < count; i++) fwrite(tensors[order[i]].data, 1, bytes_of(&tensors[order[i]]), file);
+    for (size_t i = 0; i < count; i++) {
+        const size_t bytes = bytes_of(&tensors[order[i]]);
+        if (bytes) fwrite(tensors[order[i]].data, 1, bytes, file); /* an empty tensor may have no data at all */
+    }
 }
 
 tc_status tc_safetensors_write(const char *path, const tc_safetensor *tensors, size_t count, tc_error *error) {
