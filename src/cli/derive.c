@@ -319,8 +319,8 @@ static tc_status check_arguments(const tc_arguments *a, tc_mode *mode, tc_error 
 
 static tc_status derive(int argc, char **argv, tc_error *error) {
     tc_arguments a;
-    tc_mode mode;
-    int64_t threads;
+    tc_mode mode = TC_EVALUATE;
+    int64_t threads = 0;
     question q = {0};
     answer w = {0};
     tc_status status = TC_OK;
