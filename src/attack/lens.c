@@ -49,15 +49,21 @@ void tc_lens_clear(tc_lens *lens) {
 void tc_lens_see(const tc_lens *lens, size_t from, int n, const void *pixels, void *x) {
     const tc_kernels *k = lens->device->k;
     const tc_dataset *data = lens->dataset;
-    const void *first = tc_at(lens->device, pixels, from * tc_dataset_image_bytes(data));
-    k->normalise(lens->device, shape_of(lens, n), data->mean, data->std, first, lens->plain ? x : lens->a);
-    if (!lens->plain) k->warp(lens->device, shape_of(lens, n), lens->warp + from, lens->a, x);
+    const tc_shape shape = shape_of(lens, n);
+    const void *seen = tc_at(lens->device, pixels, from * tc_dataset_image_bytes(data));
+    if (!lens->plain) {
+        k->warp(lens->device, shape, lens->warp + from, seen, lens->a);
+        seen = lens->a;
+    }
+    k->normalise(lens->device, shape, data->mean, data->std, seen, x);
 }
 
 void tc_lens_adjoint(const tc_lens *lens, size_t from, int n, double weight, const void *dx, void *dpixels) {
     const tc_kernels *k = lens->device->k;
+    const tc_shape shape = shape_of(lens, n);
     const size_t image = tc_dataset_image_bytes(lens->dataset);
-    if (!lens->plain) k->warp_adjoint(lens->device, shape_of(lens, n), lens->warp + from, dx, lens->a);
-    k->normalise_adjoint(lens->device, shape_of(lens, n), lens->dataset->std, lens->plain ? dx : lens->a, lens->b);
-    k->axpby(lens->device, (size_t)n * image, weight, lens->b, 1, tc_at(lens->device, dpixels, from * image));
+    k->normalise_adjoint(lens->device, shape, lens->dataset->std, dx, lens->a);
+    if (!lens->plain) k->warp_adjoint(lens->device, shape, lens->warp + from, lens->a, lens->b);
+    k->axpby(lens->device, (size_t)n * image, weight, lens->plain ? lens->a : lens->b, 1,
+             tc_at(lens->device, dpixels, from * image));
 }

@@ -1,4 +1,4 @@
-/* lens.h — how a surrogate sees pixels while a poison is made: normalised, then shifted and flipped at random, as the
+/* lens.h — how a surrogate sees pixels while a poison is made: shifted and flipped at random, then normalised, as the
  * victim's training will do; with the adjoint, which brings gradients back to the pixels.
  *
  * Shifts are uniform in ±shift pixels, bilinear and zero outside (Witches' Brew's differentiable augmentation); fresh

@@ -85,8 +85,8 @@ double tc_match_gradient(tc_matcher *m, const tc_match_batch *batch, double weig
     for (int i = 0; i < pieces; i++) {
         const piece part = piece_at(m, batch, i);
         if (pieces > 1) look(m, batch, &part, NULL);
-        tc_pass_grad_jvp(part.pass, m->u, NULL, NULL, tc_pass_input(part.pass));
-        tc_lens_adjoint(batch->lens, part.from, part.n, weight * part.share, tc_pass_input(part.pass), dpixels);
+        tc_pass_grad_jvp(part.pass, m->u, NULL, NULL, m->dx);
+        tc_lens_adjoint(batch->lens, part.from, part.n, weight * part.share, m->dx, dpixels);
         m->jvps++;
     }
     return phi(&a);
@@ -105,6 +105,8 @@ tc_status tc_matcher_create(tc_device *device, const tc_surrogate *surrogate, tc
     TC_TRY(tc_device_reals(device, p, &m->target, error));
     TC_TRY(tc_device_reals(device, p, &m->g, error));
     TC_TRY(tc_device_reals(device, p, &m->u, error));
+    TC_TRY(
+        tc_device_reals(device, (size_t)piece_size * tc_shape_count(tc_model_input(surrogate->model)), &m->dx, error));
     k->upload_float(device, m->theta, surrogate->weights.theta, p);
     k->upload_float(device, m->state, surrogate->weights.state, statistics);
 done:
@@ -113,8 +115,8 @@ done:
 }
 
 void tc_matcher_free(tc_matcher *m) {
-    void *const memory[] = {m->theta, m->state, m->target, m->g, m->u};
-    for (int i = 0; i < 5; i++)
+    void *const memory[] = {m->theta, m->state, m->target, m->g, m->u, m->dx};
+    for (int i = 0; i < 6; i++)
         if (memory[i]) m->device->k->release(m->device, memory[i]);
     *m = (tc_matcher){0};
 }

@@ -20,6 +20,7 @@ typedef struct tc_matcher {
     void *theta, *state; /* device reals: the surrogate's */
     void *target;        /* device reals [p]: g_t, to be filled before matching */
     void *g, *u;         /* device reals [p] */
+    void *dx;            /* device reals [piece] images */
     int64_t gradients, jvps;
 } tc_matcher;
 

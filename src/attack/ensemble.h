@@ -1,0 +1,35 @@
+/* ensemble.h — gradient matching averaged over K surrogates: architectures × initialisations (SAPA's E&R).
+ *
+ * Each surrogate has a gradient g_t to match; surrogates of one architecture share the passes. */
+#ifndef TC_ATTACK_ENSEMBLE_H
+#define TC_ATTACK_ENSEMBLE_H
+
+#include "attack/matching.h"
+#include "attack/sharpness.h"
+
+typedef struct tc_ensemble {
+    const tc_craft_job *job;
+    size_t batch;        /* images matched together */
+    double memory;       /* MiB that one pass may take */
+    int piece;           /* the most images of one pass, over all surrogates */
+    tc_passes *passes;   /* [K]; empty where an earlier surrogate has the same model */
+    tc_matcher *matcher; /* [K] */
+    int64_t gradients;   /* spent on the objective */
+} tc_ensemble;
+
+/* For the job's poisons in batches of `batch`; refuses a job without surrogates or with such as do not fit the data. */
+tc_status tc_ensemble_create(const tc_craft_job *job, size_t batch, double memory, tc_ensemble *ensemble,
+                             tc_error *error);
+void tc_ensemble_free(tc_ensemble *ensemble);
+
+/* g_t := ∇Q, or its sharpness-aware ∇Q^S, of the threat's targets on every surrogate. */
+tc_status tc_ensemble_aim(tc_ensemble *ensemble, const tc_sharpness_options *sharpness, tc_error *error);
+
+/* φ averaged over surrogates and batches, for all poisons. dpixels (NULL: not wanted) := ∇_pixels of the average over
+ * the surrogates; a batch's part of it is that of its own cosine. */
+double tc_ensemble_match(tc_ensemble *ensemble, const tc_lens *lens, const void *pixels, const int32_t *labels,
+                         void *dpixels);
+
+void tc_ensemble_spent(const tc_ensemble *ensemble, tc_craft_report *report);
+
+#endif

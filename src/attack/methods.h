@@ -1,0 +1,14 @@
+/* methods.h — what the attacks' files give to the registry, one constant each. */
+#ifndef TC_ATTACK_METHODS_H
+#define TC_ATTACK_METHODS_H
+
+#include "attack/attack.h"
+
+extern const tc_attack tc_gradient_matching;
+extern const tc_attack tc_random_noise;
+
+/* The matching loss φ of any poison that replaces the threat's base images; options of gradient-matching. */
+tc_status tc_gradient_matching_loss(const tc_craft_job *job, const void *options, const tc_poison *poison, double *loss,
+                                    tc_error *error);
+
+#endif

@@ -1,0 +1,31 @@
+/* registry.c — every attack the program knows: one row each. */
+#include "attack/methods.h"
+
+#include <string.h>
+#include <threads.h>
+
+static const tc_attack *const rows[] = {
+    &tc_gradient_matching,
+    &tc_random_noise,
+};
+
+enum { ATTACKS = sizeof rows / sizeof *rows };
+
+/* The rows side by side, as callers walk them; the last has no name. */
+static tc_attack list[ATTACKS + 1];
+static once_flag listed = ONCE_FLAG_INIT;
+
+static void make_list(void) {
+    for (int i = 0; i < ATTACKS; i++) list[i] = *rows[i];
+}
+
+const tc_attack *tc_attacks(void) {
+    call_once(&listed, make_list);
+    return list;
+}
+
+const tc_attack *tc_attack_find(const char *name) {
+    for (const tc_attack *attack = tc_attacks(); attack->name; attack++)
+        if (!strcmp(attack->name, name)) return attack;
+    return NULL;
+}
