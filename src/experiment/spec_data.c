@@ -3,6 +3,7 @@
 #include "experiment/spec.h"
 
 #include "base/file.h"
+#include "train/schedule.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,8 +62,25 @@ static tc_status check_network(const tc_spec *spec, const char *section, const t
     return status;
 }
 
+/* What training itself would refuse, but only after the surrogates have been trained for hours. */
+static tc_status check_training(const tc_spec *spec, const char *section, const tc_train_options *train,
+                                const tc_dataset *dataset, tc_error *error) {
+    tc_schedule schedule;
+    tc_error reason = {0};
+    const int64_t side = dataset->height < dataset->width ? dataset->height : dataset->width;
+    char path[64];
+    snprintf(path, sizeof path, "%s.train", section);
+    const tc_status status = tc_schedule_make(train, &schedule, &reason);
+    if (status != TC_OK || train->crop < side) return at(spec, path, status, &reason, error);
+    snprintf(path, sizeof path, "%s.train.crop", section);
+    return tc_settings_raise(&spec->settings, error, path, "is %lld pixels, the images are %lld wide; take fewer",
+                             (long long)train->crop, (long long)side);
+}
+
 tc_status tc_spec_check_data(const tc_spec *spec, const tc_dataset *dataset, tc_error *error) {
     tc_status status = TC_OK;
+    TC_TRY(check_training(spec, "surrogate", &spec->surrogate.train, dataset, error));
+    TC_TRY(check_training(spec, "victim", &spec->victim.train, dataset, error));
     TC_TRY(check_class(spec, dataset, "threat.target_class", spec->threat.target_class, error));
     TC_TRY(check_class(spec, dataset, "threat.intended_class", spec->threat.intended_class, error));
     TC_TRY(check_draw(spec, dataset, error));
