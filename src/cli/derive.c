@@ -6,7 +6,7 @@
  * Everything is read and checked before the device is opened; vectors travel in double precision up to it, and the file
  * holds the device's own reals (F32 on cpu, F64 on reference; the loss always F64). */
 #include "base/log.h"
-#include "cli/arguments.h"
+#include "cli/cli.h"
 #include "compute/device.h"
 #include "data/npy.h"
 #include "nn/pass.h"
@@ -18,8 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-int tc_cli_derive(int argc, char **argv);
 
 enum { MAX_SETTINGS = TC_MOST_ARGUMENTS, USUAL_CLASSES = 10, OUT_NAME = TC_NAME_SIZE + 8 };
 
@@ -340,7 +338,5 @@ done:
 
 int tc_cli_derive(int argc, char **argv) {
     tc_error error = {0};
-    const tc_status status = derive(argc, argv, &error);
-    if (status != TC_OK) fprintf(stderr, "tocsin: %s\n", error.message);
-    return (int)status;
+    return tc_cli_finish(derive(argc, argv, &error), &error);
 }
