@@ -65,10 +65,11 @@ tc_status tc_spec_load(const char *path, const char *const *changes, int change_
                        tc_spec **spec, tc_error *error);
 void tc_spec_free(tc_spec *spec);
 
-/* Opens the data, and checks against it what depends on it: the classes, the number of poisons and targets, and that
- * the networks can be built for its images. */
+/* Opens the data; checks against it the classes and the training; and whether the threat can be drawn from it: enough
+ * targets, enough poisons. */
 tc_status tc_spec_open_data(const tc_spec *spec, tc_dataset **dataset, tc_error *error);
 tc_status tc_spec_check_data(const tc_spec *spec, const tc_dataset *dataset, tc_error *error);
+tc_status tc_spec_check_threat(const tc_spec *spec, const tc_dataset *dataset, tc_error *error);
 /* The network of a section ("surrogate", "victim") for the images of `dataset`. */
 tc_status tc_spec_build(const tc_spec *spec, const char *section, const tc_dataset *dataset, tc_model **model,
                         tc_error *error);

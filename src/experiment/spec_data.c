@@ -46,20 +46,13 @@ static tc_status check_class(const tc_spec *spec, const tc_dataset *dataset, con
 }
 
 /* The draw itself knows best whether it can be made. */
-static tc_status check_draw(const tc_spec *spec, const tc_dataset *dataset, tc_error *error) {
+tc_status tc_spec_check_threat(const tc_spec *spec, const tc_dataset *dataset, tc_error *error) {
     tc_threat threat = {0};
     tc_error reason = {0};
     const tc_stream stream = tc_stream_make((uint64_t)spec->study.seed);
     const tc_status status = tc_threat_draw(dataset, &spec->threat, stream, &threat, &reason);
     if (status == TC_OK) tc_threat_free(&threat);
     return at(spec, "threat", status, &reason, error);
-}
-
-static tc_status check_network(const tc_spec *spec, const char *section, const tc_dataset *dataset, tc_error *error) {
-    tc_model *model = NULL;
-    const tc_status status = tc_spec_build(spec, section, dataset, &model, error);
-    tc_model_free(model);
-    return status;
 }
 
 /* What training itself would refuse, but only after the surrogates have been trained for hours. */
@@ -79,13 +72,10 @@ static tc_status check_training(const tc_spec *spec, const char *section, const 
 
 tc_status tc_spec_check_data(const tc_spec *spec, const tc_dataset *dataset, tc_error *error) {
     tc_status status = TC_OK;
-    TC_TRY(check_training(spec, "surrogate", &spec->surrogate.train, dataset, error));
-    TC_TRY(check_training(spec, "victim", &spec->victim.train, dataset, error));
     TC_TRY(check_class(spec, dataset, "threat.target_class", spec->threat.target_class, error));
     TC_TRY(check_class(spec, dataset, "threat.intended_class", spec->threat.intended_class, error));
-    TC_TRY(check_draw(spec, dataset, error));
-    TC_TRY(check_network(spec, "surrogate", dataset, error));
-    TC_TRY(check_network(spec, "victim", dataset, error));
+    TC_TRY(check_training(spec, "surrogate", &spec->surrogate.train, dataset, error));
+    TC_TRY(check_training(spec, "victim", &spec->victim.train, dataset, error));
 done:
     return status;
 }

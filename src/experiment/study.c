@@ -58,7 +58,6 @@ done:
 
 typedef struct study {
     tc_lab lab;
-    tc_dataset *dataset;
     tc_results *results;
     char results_path[TC_PATH_SIZE], models[TC_PATH_SIZE];
     const tc_study_place *place;
@@ -74,17 +73,13 @@ static tc_status check_place(const tc_study_place *place, const char *results, t
 }
 
 /* Everything that can fail because of what was asked for. */
-static tc_status prepare(study *s, const tc_spec *spec, tc_error *error) {
+static tc_status prepare(study *s, const tc_spec *spec, const tc_study_hooks *hooks, tc_error *error) {
     tc_status status = TC_OK;
     TC_TRY(tc_path_format(s->results_path, error, "%s/results.json", s->place->folder));
     TC_TRY(check_place(s->place, s->results_path, error));
-    TC_TRY(tc_spec_open_data(spec, &s->dataset, error));
-    TC_TRY(tc_spec_check_data(spec, s->dataset, error));
-    TC_TRY(tc_spec_build(spec, "surrogate", s->dataset, &s->lab.surrogate, error));
-    TC_TRY(tc_spec_build(spec, "victim", s->dataset, &s->lab.victim, error));
-    TC_TRY(tc_spec_open_device(spec, &s->lab.device, error));
-    s->lab.dataset = s->dataset;
-    TC_TRY(tc_results_create(spec, s->dataset, &s->results, error));
+    TC_TRY(tc_lab_open(spec, hooks, &s->lab, error));
+    TC_TRY(tc_spec_check_threat(spec, s->lab.dataset, error));
+    TC_TRY(tc_results_create(spec, s->lab.dataset, &s->results, error));
 done:
     return status;
 }
@@ -146,16 +141,13 @@ static tc_status run_trial(study *s, int64_t number, tc_error *error) {
 }
 
 tc_status tc_study_run(const tc_spec *spec, const tc_study_place *place, const tc_study_hooks *hooks, tc_error *error) {
-    study s = {.lab = {.spec = spec, .hooks = hooks}, .place = place};
+    study s = {.place = place};
     tc_status status = TC_OK;
-    TC_TRY(prepare(&s, spec, error));
+    TC_TRY(prepare(&s, spec, hooks, error));
     TC_TRY(make_place(&s, spec, error));
     for (int64_t t = 0; t < spec->study.trials; t++) TC_TRY(run_trial(&s, t, error));
 done:
     tc_results_free(s.results);
-    tc_model_free(s.lab.surrogate);
-    tc_model_free(s.lab.victim);
-    tc_device_close(s.lab.device);
-    tc_dataset_free(s.dataset);
+    tc_lab_close(&s.lab);
     return status;
 }

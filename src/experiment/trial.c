@@ -9,6 +9,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* ---- the lab ---- */
+
+tc_status tc_lab_open(const tc_spec *spec, const tc_study_hooks *hooks, tc_lab *lab, tc_error *error) {
+    tc_status status = TC_OK;
+    *lab = (tc_lab){.spec = spec, .hooks = hooks};
+    TC_TRY(tc_spec_open_data(spec, &lab->dataset, error));
+    TC_TRY(tc_spec_check_data(spec, lab->dataset, error));
+    TC_TRY(tc_spec_build(spec, "surrogate", lab->dataset, &lab->surrogate, error));
+    TC_TRY(tc_spec_build(spec, "victim", lab->dataset, &lab->victim, error));
+    TC_TRY(tc_spec_open_device(spec, &lab->device, error));
+done:
+    if (status != TC_OK) tc_lab_close(lab);
+    return status;
+}
+
+void tc_lab_close(tc_lab *lab) {
+    tc_model_free(lab->surrogate);
+    tc_model_free(lab->victim);
+    tc_device_close(lab->device);
+    tc_dataset_free(lab->dataset);
+    *lab = (tc_lab){0};
+}
+
 /* ---- what is told while it runs ---- */
 
 /* One phase: the part below reports to it, and it to the study's hooks. */
@@ -60,12 +83,13 @@ static tc_status keep(const tc_trial *trial, const char *name, const tc_model *m
                       tc_error *error) {
     char path[TC_PATH_SIZE];
     if (!trial->lab->models) return TC_OK;
-    tc_status status = tc_path_format(path, error, "%s/%s-%lld.safetensors", trial->lab->models, name,
-                                      (long long)trial->number);
+    tc_status status =
+        tc_path_format(path, error, "%s/%s-%lld.safetensors", trial->lab->models, name, (long long)trial->number);
     return status == TC_OK ? tc_weights_save(model, path, weights, error) : status;
 }
 
-/* All randomness is one stream's, so that victims start alike and see the samples in the same order, whatever the poison. */
+/* All randomness is one stream's, so that victims start alike and see the samples in the same order, whatever the
+ * poison. */
 tc_status tc_trial_train(const tc_trial *trial, tc_role role, int index, const char *label, const tc_poison *poison,
                          tc_weights *weights, tc_train_result *result, tc_error *error) {
     const tc_lab *lab = trial->lab;
@@ -89,15 +113,15 @@ done:
 
 /* ---- evaluating it ---- */
 
-/* prediction[i] := the class that the network takes target i for. */
-static tc_status predict_targets(const tc_trial *trial, const tc_model *model, const tc_weights *weights,
-                                 int32_t *prediction, tc_error *error) {
+tc_status tc_trial_predict(const tc_trial *trial, const tc_model *model, const tc_weights *weights, int32_t *prediction,
+                           tc_error *error) {
     const tc_dataset *dataset = trial->lab->dataset;
     const size_t bytes = tc_dataset_image_bytes(dataset), targets = trial->threat.targets;
     const size_t classes = (size_t)dataset->classes;
     uint8_t *images = NULL;
     float *logits = NULL;
     tc_status status = TC_OK;
+    if (!targets) return TC_OK;
     TC_TRY(tc_new(&images, targets, bytes, error));
     TC_TRY(tc_new(&logits, targets * classes, sizeof *logits, error));
     for (size_t i = 0; i < targets; i++)
@@ -122,7 +146,7 @@ static tc_status judge(const tc_trial *trial, const tc_weights *weights, int32_t
     size_t hits = 0;
     tc_status status = TC_OK;
     TC_TRY(tc_evaluate(lab->device, lab->victim, weights, lab->dataset, &lab->dataset->test, &measured, error));
-    TC_TRY(predict_targets(trial, lab->victim, weights, prediction, error));
+    TC_TRY(tc_trial_predict(trial, lab->victim, weights, prediction, error));
     for (size_t i = 0; i < trial->threat.targets; i++) hits += prediction[i] == trial->threat.intended_class;
     *accuracy = measured.accuracy;
     *success = (double)hits / (double)trial->threat.targets;

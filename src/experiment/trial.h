@@ -28,15 +28,19 @@ typedef struct tc_study_hooks {
     void *context;
 } tc_study_hooks;
 
-/* What every trial of a study works with. */
+/* What every trial of a study works with; owned by whoever opened it. */
 typedef struct tc_lab {
     const tc_spec *spec;
     tc_device *device;
-    const tc_dataset *dataset;
+    tc_dataset *dataset;
     tc_model *surrogate, *victim;
     const tc_study_hooks *hooks;
     const char *models; /* folder to write weights to, or NULL */
 } tc_lab;
+
+/* Opens data and device, builds the networks, and checks all that can be wrong with them; writes nothing. */
+tc_status tc_lab_open(const tc_spec *spec, const tc_study_hooks *hooks, tc_lab *lab, tc_error *error);
+void tc_lab_close(tc_lab *lab);
 
 typedef struct tc_trial {
     const tc_lab *lab;
@@ -70,9 +74,13 @@ void tc_trial_end(tc_trial *trial);
 void tc_trial_open(const tc_lab *lab, int64_t number, tc_trial *trial);
 tc_status tc_trial_draw(tc_trial *trial, tc_error *error);
 typedef enum tc_role { TC_SURROGATE, TC_VICTIM } tc_role;
-/* Trains surrogate `index`, or the victim (index 0), from scratch on the data with `poison` (NULL: clean) laid over it. */
+/* Trains surrogate `index`, or the victim (index 0), from scratch on the data with `poison` (NULL: clean) laid over it.
+ */
 tc_status tc_trial_train(const tc_trial *trial, tc_role role, int index, const char *label, const tc_poison *poison,
                          tc_weights *weights, tc_train_result *result, tc_error *error);
+/* prediction[i] := the class that the network takes target i for. */
+tc_status tc_trial_predict(const tc_trial *trial, const tc_model *model, const tc_weights *weights, int32_t *prediction,
+                           tc_error *error);
 /* Fills in the poison and what crafting it took. */
 tc_status tc_trial_craft(const tc_trial *trial, const tc_method_spec *method, tc_outcome *outcome, tc_error *error);
 void tc_outcome_free(tc_outcome *outcome);

@@ -1,0 +1,46 @@
+/* cli.h — the program's subcommands. Each is one file with one function that gets its own argv (argv[0] is its name)
+ * and returns the exit status, having reported its own error. A new command is such a function and one row in main.c.
+ */
+#ifndef TC_CLI_CLI_H
+#define TC_CLI_CLI_H
+
+#include "cli/arguments.h"
+#include "experiment/spec.h"
+
+int tc_cli_run(int argc, char **argv);
+int tc_cli_report(int argc, char **argv);
+int tc_cli_train(int argc, char **argv);
+int tc_cli_craft(int argc, char **argv);
+int tc_cli_evaluate(int argc, char **argv);
+int tc_cli_data(int argc, char **argv);
+int tc_cli_derive(int argc, char **argv);
+int tc_cli_bench(int argc, char **argv);
+int tc_cli_list(int argc, char **argv);
+
+/* ---- what they share (common.c) ---- */
+
+/* Prints "tocsin: MESSAGE" unless all is well, and returns the exit status. */
+int tc_cli_finish(tc_status status, const tc_error *error);
+
+/* From here on SIGINT and SIGTERM ask to stop instead of killing; a second one kills. */
+void tc_cli_catch_signals(void);
+bool tc_cli_stopped(void *context);
+
+/* The spec named by `path` (NULL: defaults), with --set, --seed, --threads and --device laid over it. */
+tc_status tc_cli_spec(const tc_arguments *arguments, const char *path, tc_spec_need need, tc_spec **spec,
+                      tc_error *error);
+#define TC_SPEC_FLAGS                                                                                                  \
+    {"set", "KEY=VALUE", "change one value of the spec, e.g. threat.epsilon=8; may be repeated"},                      \
+        {"seed", "N", "the same as --set seed=N"}, TC_DEVICE_FLAGS
+
+/* That `path`, a file or folder to be written, can be: before the work is done, not after. */
+tc_status tc_cli_check_output(const char *path, tc_error *error);
+
+/* Writes FOLDER/report.html and prints the results: a table, or JSON with --json, or nothing with --quiet (report.c).
+ */
+tc_status tc_cli_show(const tc_arguments *arguments, const char *folder, tc_error *error);
+
+/* A JSON value on standard output, followed by a line's end; takes the reference. */
+tc_status tc_cli_print_json(json_t *value, tc_error *error);
+
+#endif

@@ -1,0 +1,74 @@
+#include "cli/cli.h"
+
+#include "base/file.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int tc_cli_finish(tc_status status, const tc_error *error) {
+    if (status != TC_OK) fprintf(stderr, "tocsin: %s\n", error->message);
+    return (int)status;
+}
+
+/* ---- signals ---- */
+
+static volatile sig_atomic_t stop_requested = 0;
+
+static void request_stop(int signal_number) {
+    (void)signal_number;
+    stop_requested = 1;
+}
+
+void tc_cli_catch_signals(void) {
+    struct sigaction action = {.sa_handler = request_stop, .sa_flags = (int)SA_RESETHAND};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+bool tc_cli_stopped(void *context) {
+    (void)context;
+    return stop_requested != 0;
+}
+
+/* ---- specs ---- */
+
+/* A flag that is short for a --set: --seed 3 is --set seed=3. */
+static int shorthand(const tc_arguments *arguments, const char *name, char *text, size_t size) {
+    const char *value = tc_arguments_value(arguments, name, NULL);
+    if (value) snprintf(text, size, "%s=%s", name, value);
+    return value != NULL;
+}
+
+tc_status tc_cli_spec(const tc_arguments *arguments, const char *path, tc_spec_need need, tc_spec **spec,
+                      tc_error *error) {
+    static const char *const short_for[] = {"seed", "threads", "device"};
+    const char *changes[TC_MOST_ARGUMENTS + 3];
+    char text[3][128];
+    int count = tc_arguments_values(arguments, "set", changes);
+    for (int i = 0; i < 3; i++)
+        if (shorthand(arguments, short_for[i], text[i], sizeof text[i])) changes[count++] = text[i];
+    return tc_spec_load(path, changes, count, need, spec, error);
+}
+
+tc_status tc_cli_check_output(const char *path, tc_error *error) {
+    char parent[TC_PATH_SIZE];
+    tc_status status = tc_path_format(parent, error, "%s", *path ? path : ".");
+    char *slash = strrchr(parent, '/');
+    if (status == TC_OK && slash == parent)
+        slash[1] = '\0';
+    else if (status == TC_OK && slash)
+        *slash = '\0';
+    if (status == TC_OK) status = tc_folder_check_writable(slash ? parent : ".", error);
+    return status == TC_OK ? TC_OK : tc_error_at(error, "--out");
+}
+
+tc_status tc_cli_print_json(json_t *value, tc_error *error) {
+    if (!value) return tc_raise(error, TC_FAILED, "memory: none left for the JSON; free some");
+    const int failed = json_dumpf(value, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(15));
+    json_decref(value);
+    putchar('\n');
+    return failed ? tc_raise(error, TC_FAILED, "standard output: cannot be written; free space on the disk") : TC_OK;
+}

@@ -1,0 +1,75 @@
+#include "cli/progress.h"
+
+#include "base/log.h"
+#include "train/clock.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { BAR = 20, LONGEST = 240 };
+
+tc_meter tc_meter_begin(void) {
+    return (tc_meter){.terminal = isatty(STDERR_FILENO) == 1, .shown = -INFINITY};
+}
+
+static void append(char *text, const char *format, double value) {
+    const size_t length = strlen(text);
+    if (isfinite(value)) snprintf(text + length, LONGEST - length, format, value);
+}
+
+static void append_time(char *text, double seconds) {
+    const size_t length = strlen(text);
+    if (!isfinite(seconds) || seconds < 0 || seconds > 1e8) return;
+    const long whole = lround(seconds);
+    if (whole < 3600)
+        snprintf(text + length, LONGEST - length, "  %ld:%02ld left", whole / 60, whole % 60);
+    else
+        snprintf(text + length, LONGEST - length, "  %ld:%02ld h left", whole / 3600, whole / 60 % 60);
+}
+
+static void describe(const tc_progress *p, char text[LONGEST]) {
+    snprintf(text, LONGEST, "trial %lld/%lld  %s%s%.60s", (long long)p->trial, (long long)p->trials, p->phase,
+             *p->label ? " " : "", p->label);
+    append(text, " %3.0f %%", 100 * p->fraction);
+    append(text, "  loss %.4g", p->loss);
+    append(text, "  accuracy %.3f", p->accuracy);
+    append(text, "  %.0f images/s", p->images_per_second);
+    if (p->fraction < 1) append_time(text, p->seconds_left);
+}
+
+static void draw(const tc_progress *p) {
+    char text[LONGEST];
+    describe(p, text);
+    fprintf(stderr, "\r\033[K[");
+    for (int i = 0; i < BAR; i++) fputs(p->fraction * BAR > i ? "█" : "·", stderr);
+    fprintf(stderr, "] %.150s", text);
+    fflush(stderr);
+}
+
+void tc_meter_show(void *context, const tc_progress *progress) {
+    tc_meter *meter = context;
+    const double now = tc_clock(), pause = meter->terminal ? 0.1 : 15;
+    if (tc_log_verbosity() == TC_QUIET) return;
+    const bool finished = progress->fraction >= 1;
+    if (now - meter->shown < pause && !(finished && tc_log_verbosity() == TC_VERBOSE)) return;
+    if (!meter->terminal && isinf(meter->shown)) { /* the first plain line comes after a pause, not at once */
+        meter->shown = now;
+        return;
+    }
+    meter->shown = now;
+    if (meter->terminal) {
+        draw(progress);
+        meter->drawn = true;
+    } else {
+        char text[LONGEST];
+        describe(progress, text);
+        fprintf(stderr, "%s\n", text);
+    }
+}
+
+void tc_meter_clear(tc_meter *meter) {
+    if (meter->drawn) fputs("\r\033[K", stderr);
+    meter->drawn = false;
+}

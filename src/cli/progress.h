@@ -1,0 +1,19 @@
+/* progress.h — how far the work is, on standard error: one line that is drawn over on a terminal, and plain lines, a
+ * few a minute, where there is none. */
+#ifndef TC_CLI_PROGRESS_H
+#define TC_CLI_PROGRESS_H
+
+#include "experiment/trial.h"
+
+typedef struct tc_meter {
+    bool terminal, drawn; /* something stands on the terminal's last line */
+    double shown;         /* when, in seconds */
+} tc_meter;
+
+tc_meter tc_meter_begin(void);
+/* A tc_study_hooks.progress; context: the meter. */
+void tc_meter_show(void *context, const tc_progress *progress);
+/* Wipes the line, so that others can write. */
+void tc_meter_clear(tc_meter *meter);
+
+#endif
