@@ -1,0 +1,132 @@
+/* list.c — what the program knows, printed from the very tables by which it works. */
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const tc_flag flags[] = {{"json", NULL, "print JSON"}, TC_COMMON_FLAGS, TC_FLAGS_END};
+
+static const tc_usage usage = {.command = "list",
+                               .operands = "attacks|models|datasets|losses|defenses",
+                               .summary = "name the attacks, models, datasets, losses or defenses",
+                               .details = "",
+                               .least = 1,
+                               .most = 1,
+                               .flags = flags};
+
+static json_t *range_json(const tc_option *option) {
+    if (option->type == TC_OPTION_CHOICE) {
+        json_t *words = json_array();
+        for (int i = 0; option->choices[i]; i++) json_array_append_new(words, json_string(option->choices[i]));
+        return words;
+    }
+    if (option->type != TC_OPTION_INT && option->type != TC_OPTION_REAL) return json_null();
+    return json_pack("[f, f]", option->low, option->high);
+}
+
+static json_t *options_json(const tc_option *table) {
+    static const char *const types[] = {[TC_OPTION_BOOL] = "bool",
+                                        [TC_OPTION_INT] = "int",
+                                        [TC_OPTION_REAL] = "real",
+                                        [TC_OPTION_TEXT] = "text",
+                                        [TC_OPTION_CHOICE] = "choice"};
+    json_t *list = json_array();
+    for (; table->name; table++)
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:o, s:s}", "name", table->name, "type",
+                                              types[table->type], "default", table->fallback, "unit", table->unit,
+                                              "range", range_json(table), "help", table->help));
+    return list;
+}
+
+/* ---- one printer and one JSON maker a kind ---- */
+
+static json_t *attacks(bool json) {
+    json_t *list = json ? json_array() : NULL;
+    for (const tc_attack *a = tc_attacks(); a->name; a++) {
+        if (json) {
+            json_array_append_new(list,
+                                  json_pack("{s:s, s:s, s:s, s:s, s:o}", "name", a->name, "kind", a->kind, "summary",
+                                            a->summary, "paper", a->paper, "options", options_json(a->options)));
+            continue;
+        }
+        printf("%s (%s) — %s\n  %s\n", a->name, a->kind, a->summary, a->paper);
+        tc_options_describe(a->options, stdout);
+    }
+    return list;
+}
+
+static json_t *models(bool json) {
+    json_t *list = json ? json_array() : NULL;
+    for (const tc_zoo_entry *m = tc_zoo_entries(); m->name; m++) {
+        if (json) {
+            json_array_append_new(list, json_pack("{s:s, s:s, s:o}", "name", m->name, "summary", m->summary, "options",
+                                                  options_json(m->options)));
+            continue;
+        }
+        printf("%s — %s\n", m->name, m->summary);
+        tc_options_describe(m->options, stdout);
+    }
+    return list;
+}
+
+static json_t *datasets(bool json) {
+    json_t *list = json ? json_array() : NULL;
+    for (const tc_source *s = tc_sources(); s->name; s++) {
+        if (json)
+            json_array_append_new(
+                list, json_pack("{s:s, s:s, s:s}", "name", s->name, "form", s->form, "summary", s->summary));
+        else
+            printf("%-14s %s\n", s->form, s->summary);
+    }
+    return list;
+}
+
+static json_t *losses(bool json) {
+    static const char *const rows[][2] = {
+        [TC_CROSS_ENTROPY] = {"cross-entropy", "−Σ t log softmax(z); soft targets too"},
+        [TC_SQUARED_ERROR] = {"squared-error", "½ Σ (z − t)²; soft targets too"},
+        [TC_HINGE] = {"hinge", "max(0, 1 + max_{i≠y} z_i − z_y) (Crammer and Singer 2001)"},
+        [TC_MARGIN] = {"margin", "max(max_{i≠y} z_i − z_y, −κ) (Carlini and Wagner, arXiv 1608.04644)"}};
+    json_t *list = json ? json_array() : NULL;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (json)
+            json_array_append_new(list, json_pack("{s:s, s:s}", "name", rows[i][0], "summary", rows[i][1]));
+        else
+            printf("%-14s %s\n", rows[i][0], rows[i][1]);
+    }
+    return list;
+}
+
+/* There are none yet; a script that asks gets an empty list, not an error. */
+static json_t *defenses(bool json) {
+    return json ? json_array() : NULL;
+}
+
+static const struct {
+    const char *name;
+    json_t *(*list)(bool json);
+} kinds[] = {
+    {"attacks", attacks}, {"models", models}, {"datasets", datasets}, {"losses", losses}, {"defenses", defenses}};
+enum { KINDS = sizeof kinds / sizeof *kinds };
+
+static tc_status list(const tc_arguments *arguments, tc_error *error) {
+    const char *wanted = arguments->positional[0], *known[KINDS + 1] = {NULL};
+    const bool json = tc_arguments_has(arguments, "json");
+    for (int i = 0; i < KINDS; i++) {
+        known[i] = kinds[i].name;
+        if (strcmp(kinds[i].name, wanted)) continue;
+        json_t *made = kinds[i].list(json);
+        return json ? tc_cli_print_json(made, error) : TC_OK;
+    }
+    const char *near = tc_nearest(wanted, known);
+    return tc_raise(error, TC_INVALID, "list: '%.64s' is not known; %s%s", wanted,
+                    near ? "did you mean " : "ask for attacks, models, datasets, losses or defenses", near ? near : "");
+}
+
+int tc_cli_list(int argc, char **argv) {
+    tc_arguments arguments;
+    tc_error error = {0};
+    tc_status status = tc_arguments_parse(&usage, argc, argv, &arguments, &error);
+    if (status == TC_OK) status = list(&arguments, &error);
+    return tc_cli_finish(status, &error);
+}
