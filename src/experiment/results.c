@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* The metrics of a trial, in the order of the file: one row serves both the trial's own numbers and the cell's means.
  */
@@ -155,14 +156,18 @@ static json_t *row_json(const tc_results *results, const row *from) {
 
 json_t *tc_results_json(const tc_results *results) {
     json_t *cells = json_array(), *trials = json_array();
+    char when[32] = "";
+    const time_t now = time(NULL);
+    struct tm utc;
+    if (gmtime_r(&now, &utc)) strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &utc);
     double *values = calloc(results->count + 1, sizeof *values);
     if (!values) return NULL;
     for (int i = 0; i < results->spec->attack_count; i++) json_array_append_new(cells, cell_json(results, i, values));
     for (size_t i = 0; i < results->count; i++) json_array_append_new(trials, row_json(results, &results->rows[i]));
     free(values);
-    return json_pack("{s:i, s:s, s:o, s:O, s:O, s:o, s:o}", "schema", 1, "version", TOCSIN_VERSION, "spec",
-                     tc_spec_json(results->spec), "machine", results->machine, "data", results->data, "cells", cells,
-                     "trials", trials);
+    return json_pack("{s:i, s:s, s:s, s:o, s:O, s:O, s:o, s:o}", "schema", 1, "version", TOCSIN_VERSION, "time", when,
+                     "spec", tc_spec_json(results->spec), "machine", results->machine, "data", results->data, "cells",
+                     cells, "trials", trials);
 }
 
 tc_status tc_results_save(const tc_results *results, const char *path, tc_error *error) {

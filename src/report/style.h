@@ -1,0 +1,45 @@
+/* style.h — how a report looks: one column, the system's own type, light or dark as the reader has it. */
+#ifndef TC_REPORT_STYLE_H
+#define TC_REPORT_STYLE_H
+
+static const char tc_report_style[] =
+    ":root{color-scheme:light "
+    "dark;--ink:#1d2126;--soft:#626a73;--line:#dfe3e7;--paper:#fff;--tint:#f5f7f8;--bar:#c8402f;"
+    "--mark:#c8402f}\n"
+    "@media(prefers-color-scheme:dark){:root{--ink:#e6e8ea;--soft:#9aa3ac;--line:#33393f;--paper:#15181b;--tint:#"
+    "1d2125;"
+    "--bar:#e0604f;--mark:#ff8a78}}\n"
+    "*{box-sizing:border-box}\n"
+    "body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.55 system-ui,sans-serif}\n"
+    "main{max-width:54rem;margin:0 auto;padding:2.5rem 1.25rem 4rem}\n"
+    "h1{font-size:1.7rem;line-height:1.2;margin:0 0 .25rem}\n"
+    "h2{font-size:1.15rem;margin:2.5rem 0 .6rem;padding-top:1rem;border-top:1px solid var(--line)}\n"
+    "h3{font-size:1rem;margin:1.6rem 0 .5rem}\n"
+    "p{margin:.5rem 0;max-width:44rem}\n"
+    ".quiet{color:var(--soft);font-size:.92rem}\n"
+    ".lead{font-size:1.08rem}\n"
+    ".wide{overflow-x:auto;margin:1rem 0}\n"
+    "table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}\n"
+    "th,td{text-align:right;padding:.45rem .6rem;border-bottom:1px solid var(--line);white-space:nowrap}\n"
+    "th{font-weight:600;font-size:.85rem;color:var(--soft)}\n"
+    "th:first-child,td:first-child{text-align:left;padding-left:0}\n"
+    "td.success{min-width:11rem}\n"
+    ".bar{display:block;height:5px;margin-top:3px;border-radius:3px;background:var(--line)}\n"
+    ".bar i{display:block;height:5px;border-radius:3px;background:var(--bar)}\n"
+    "b.hit{color:var(--mark)}\n"
+    ".strip{display:flex;gap:.75rem;align-items:center;margin:.3rem 0}\n"
+    ".strip>span{flex:0 0 6.5rem;font-size:.85rem;color:var(--soft);line-height:1.25}\n"
+    ".strip em{font-style:normal;display:block;font-size:.78rem}\n"
+    ".strip>div{display:flex;gap:.35rem;flex:1 1 0;min-width:0;max-width:36rem}\n"
+    ".strip img{width:calc((100% - 1.75rem)/6);aspect-ratio:1;object-fit:contain;image-rendering:pixelated;"
+    "border-radius:3px;background:var(--tint)}\n"
+    "dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1.2rem;margin:.8rem 0;font-size:.92rem}\n"
+    "dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}\n"
+    "pre{background:var(--tint);border:1px solid var(--line);border-radius:6px;padding:.9rem 1rem;overflow-x:auto;"
+    "font:.82rem/1.45 ui-monospace,monospace}\n"
+    "summary{cursor:pointer;color:var(--soft);font-size:.92rem;padding:.3rem 0}\n"
+    "@media(max-width:34rem){main{padding-top:1.5rem}.strip{display:block}.strip>span{display:block;margin-bottom:."
+    "2rem}"
+    ".strip em{display:inline}td.success{min-width:8rem}}\n";
+
+#endif
