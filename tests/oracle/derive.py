@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Holds `tocsin derive` against PyTorch: loss, gradient and directional derivative of the gradient of whole networks.
 
-    /usr/bin/python3 tests/oracle/derive.py build/tocsin [--only NAME] [--batch N] [--threads N]
+    /usr/bin/python3 tests/oracle/derive.py build/tocsin [--only NAME] [--backend NAME] [--batch N] [--threads N]
 
 Needs PyTorch and NumPy (Debian: python3-torch); no part of the tests that CI runs. PyTorch works in double precision
-and takes the derivative of the gradient by double backward, which is exact. One line for each network, mode and
-backend gives the relative errors ||a - b|| / ||b||; the exit status is 1 when one is above 1e-8 (reference) or 1e-3
+and takes the derivative of the gradient by double backward, which is exact. One line for each network, mode, direction (in
+the parameters, in the input, in both) and backend gives the relative errors ||a - b|| / ||b||; the exit status is 1 when one is above 1e-8 (reference) or 1e-3
 (cpu, single precision), 0 otherwise.
 
 The weights are PyTorch's initial ones, with the batch norms' scales, shifts and running statistics drawn at random, so
@@ -27,6 +27,7 @@ import safetensors
 CASES = [("logreg", None), ("mlp", 784), ("mlp", 50), ("lenet", None), ("cnn", 16), ("cnn-cifar", None), ("convnet", 8),
          ("vgg11", 16), ("vgg16", 8), ("resnet18", 16), ("resnet34", 8)]
 LIMITS = {"reference": 1e-8, "cpu": 1e-3}
+DIRECTIONS = {"theta": (True, False), "x": (False, True), "both": (True, True)}
 
 
 def draw_network(name, width):
@@ -46,15 +47,17 @@ def gradient(net, x, y):
     return loss, torch.autograd.grad(loss, wanted, create_graph=True)
 
 
-def expected(net, x, y, v, r):
-    """Loss, gradient and its derivative along (v, r). By symmetry of second derivatives, d/deps grad is the gradient
+def expected(net, x, y, directions):
+    """Loss, gradient and its derivative along each direction (v, r). By symmetry of second derivatives, d/deps grad is the gradient
     of <grad, (v, r)>: one more backward pass, exact."""
     x = x.clone().requires_grad_(True)
     loss, grads = gradient(net, x, y)
-    inner = sum((g * d).sum() for g, d in zip(grads, v + [r]))
     wanted = list(net.parameters()) + [x]
-    jvps = torch.autograd.grad(inner, wanted, allow_unused=True)
-    jvps = [torch.zeros_like(w) if j is None else j for j, w in zip(jvps, wanted)]
+    jvps = []
+    for v, r in directions:
+        inner = sum((g * d).sum() for g, d in zip(grads, v + [r]))
+        jvp = torch.autograd.grad(inner, wanted, allow_unused=True, retain_graph=True)
+        jvps.append([torch.zeros_like(w) if j is None else j for j, w in zip(jvp, wanted)])
     return loss, grads, jvps
 
 
@@ -79,7 +82,7 @@ class Case:
         self.net = draw_network(name, width)
         self.x = torch.randn(batch, *networks.TASKS[name]).float().double()
         self.y = torch.randint(0, 10, (batch,))
-        self.v = [torch.randn_like(p) * p.abs().mean() for p in self.net.parameters()]
+        self.v = [torch.randn_like(p) * p.detach().abs().mean() for p in self.net.parameters()]
         self.r = torch.randn_like(self.x)
         self.names = [n for n, _ in self.net.named_parameters()]
         safetensors.write(self.path("W"), {n: t.detach().numpy() for n, t in self.net.state_dict().items()})
@@ -90,10 +93,17 @@ class Case:
     def path(self, name):
         return os.path.join(self.folder, name if "." in name else name + ".safetensors")
 
-    def run(self, program, mode, backend, threads):
+    def directions(self):
+        zero = [torch.zeros_like(v) for v in self.v]
+        return [(self.v if theta else zero, self.r if x else torch.zeros_like(self.r))
+                for theta, x in DIRECTIONS.values()]
+
+    def run(self, program, mode, direction, backend, threads):
         command = [program, "derive", "--model", self.name, "--weights", self.path("W"), "--batch", self.path("B.npz"),
-                   "--theta-dot", self.path("V"), "--x-dot", self.path("R.npy"), "--mode", mode, "--backend", backend,
-                   "--threads", str(threads), "--out", self.path("O")]
+                   "--mode", mode, "--backend", backend, "--threads", str(threads), "--out", self.path("O")]
+        theta, x = DIRECTIONS[direction]
+        command += ["--theta-dot", self.path("V")] if theta else []
+        command += ["--x-dot", self.path("R.npy")] if x else []
         if self.width:
             command += ["--set", f"width={self.width}"]
         subprocess.run(command, check=True)
@@ -115,7 +125,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("program")
     parser.add_argument("--only", default="", help="part of a network's name")
-    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--backend", choices=LIMITS, help="one of the two; both otherwise")
+    parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
@@ -123,24 +134,27 @@ def main():
     torch.set_num_threads(args.threads)
     failed = 0
     columns = ("loss", "grad", "grad worst", "grad.x", "jvp", "jvp worst", "jvp.x")
-    print(f"{'network':16} {'mode':5} {'backend':9} " + " ".join(f"{c:>10}" for c in columns))
+    print(f"{'network':16} {'mode':5} {'direction':9} {'backend':9} " + " ".join(f"{c:>10}" for c in columns))
     for name, width in CASES:
         if args.only not in name:
             continue
+        label = f"{name}-w{width}" if width else name
         with tempfile.TemporaryDirectory() as folder:
             case = Case(folder, name, width, args.batch)
             for mode in ("train", "eval"):
                 case.net.train(mode == "train")
                 state = {n: t.clone() for n, t in case.net.state_dict().items()}
-                answer = expected(case.net, case.x, case.y, case.v, case.r)
+                loss, grads, jvps = expected(case.net, case.x, case.y, case.directions())
                 case.net.load_state_dict(state)  # undo what training mode did to the running statistics
-                for backend, limit in LIMITS.items():
-                    errors = case.errors(case.run(args.program, mode, backend, args.threads), *answer)
-                    bad = not all(errors[c] <= limit for c in columns if "worst" not in c)
-                    failed += bad
-                    row = " ".join(f"{errors[c]:10.1e}" for c in columns)
-                    label = f"{name}-w{width}" if width else name
-                    print(f"{label:16} {mode:5} {backend:9} {row}{'  ABOVE ' + str(limit) if bad else ''}", flush=True)
+                for backend in [args.backend] if args.backend else LIMITS:
+                    for direction, jvp in zip(DIRECTIONS, jvps):
+                        mine = case.run(args.program, mode, direction, backend, args.threads)
+                        errors = case.errors(mine, loss, grads, jvp)
+                        bad = not all(errors[c] <= LIMITS[backend] for c in columns if "worst" not in c)
+                        failed += bad
+                        row = " ".join(f"{errors[c]:10.1e}" for c in columns)
+                        mark = f"  ABOVE {LIMITS[backend]}" if bad else ""
+                        print(f"{label:16} {mode:5} {direction:9} {backend:9} {row}{mark}", flush=True)
     print(f"{failed} above the limit")
     return 1 if failed else 0
 
