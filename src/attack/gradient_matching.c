@@ -17,7 +17,8 @@
  *             δ = its projection                                                              (perturbation.h)
  *         round x + δ to 8 bits, clip again
  *
- * The final φ is that of the rounded images without augmentation, so that it is the same number whenever it is asked.
+ * The final φ is that of the rounded images under one more draw of T, the same for every restart: it is the victim's
+ * view that counts, and what is compared must have been looked at alike.
  *
  * Poisons are matched in batches of `batch` (512), each with a cosine of its own, as the released implementation does;
  * poisons that fit one batch are matched as one. The step size is step_size · batch/512 in normalised pixels, where
@@ -27,7 +28,7 @@
  *
  * Other differences from the released code: shifts move in black pixels before normalisation, as this program's own
  * training does, instead of zeros after it; restarts are compared by φ of the 8-bit poison instead of by the last
- * step's, whose augmentation differs from restart to restart; dropout is off in the surrogate. */
+ * step's, whose T differs from restart to restart; dropout is off in the surrogate. */
 #include "attack/ensemble.h"
 #include "attack/methods.h"
 #include "attack/perturbation.h"
@@ -128,10 +129,15 @@ done:
     return status;
 }
 
+/* φ of the 8-bit images in delta.pixels. */
+static double final_loss(brew *b) {
+    tc_lens_draw(&b->lens, tc_stream_child(b->job->stream, "final", 0));
+    return tc_ensemble_match(&b->surrogates, &b->lens, b->delta.pixels, b->labels, NULL);
+}
+
 static void keep_if_best(brew *b) {
     tc_perturbation_round(&b->delta, b->rounded);
-    tc_lens_clear(&b->lens);
-    const double loss = tc_ensemble_match(&b->surrogates, &b->lens, b->delta.pixels, b->labels, NULL);
+    const double loss = final_loss(b);
     if (!(loss < b->best_loss)) return;
     b->best_loss = loss;
     memcpy(b->best, b->rounded, b->delta.values);
@@ -203,7 +209,7 @@ tc_status tc_gradient_matching_loss(const tc_craft_job *job, const void *options
     TC_TRY(prepare(&b, error));
     for (size_t i = 0; i < b.delta.values; i++) b.delta.host[i] = poison->images[i];
     job->device->k->upload_float(job->device, b.delta.pixels, b.delta.host, b.delta.values);
-    *loss = tc_ensemble_match(&b.surrogates, &b.lens, b.delta.pixels, b.labels, NULL);
+    *loss = final_loss(&b);
 done:
     clean_up(&b);
     return status;

@@ -36,6 +36,7 @@ static void train(setup *s, tc_surrogate *surrogate, tc_model *model, uint64_t s
     options.batch = 16;
     options.crop = 1;
     options.rate = 0.02;
+    options.flip = false; /* a flipped bar is another class's */
     must(tc_view_create(s->data, NULL, &view, &error));
     must(tc_train(s->device, model, &view, &options, tc_stream_make(seed), NULL, &surrogate->weights, NULL, &error));
     tc_view_free(&view);
@@ -87,7 +88,7 @@ static void *options_of(const tc_attack *attack, const char *const *settings) {
     return options;
 }
 
-static const char *const quick[] = {"steps=40", "restarts=2", "shift=1", NULL};
+static const char *const quick[] = {"steps=40", "restarts=2", "shift=1", "flip=false", NULL};
 
 static void check_limits(const setup *s, const tc_poison *poison) {
     assert_int_equal(poison->replaced, s->threat.poisons);

@@ -235,7 +235,7 @@ static void the_target_objective(void **state) {
         tc_image_objective(device, model, statistics, data, data->train.images, data->train.labels, COUNT, &q, &error));
     q->gradient(q, theta, g);
     assert_int_equal(q->gradients, 2); /* 128 + 22 */
-    const double h = 1e-4, length = sqrt(device->k->dot(device, p, g, g));
+    const double h = 1e-6, length = sqrt(device->k->dot(device, p, g, g));
     double difference = 0;
     for (int side = -1; side <= 1; side += 2) {
         void *moved;

@@ -288,7 +288,8 @@ static void an_unwritable_checkpoint_fails(void **state) {
 static void divergence_is_one_clear_line(void **state) {
     (void)state;
     tc_error error;
-    const char *settings[] = {"epochs=5", "batch=16", "rate=1000", "schedule=constant", "crop=0", NULL};
+    const char *settings[] = {"epochs=100",        "batch=16", "rate=1000", "weight_decay=1",
+                              "schedule=constant", "crop=0",   NULL};
     setup s = make_setup("cpu", false, 64, settings);
     tc_weights weights = tiny_weights(s.model, 1), before = tiny_weights(s.model, 1);
     assert_int_equal(tc_train(s.device, s.model, &s.view, &s.options, tc_stream_make(1), NULL, &weights, NULL, &error),
