@@ -88,8 +88,9 @@ static tc_status read_batch(const char *path, question *q, tc_npy **x, tc_error 
             TC_RAISE(TC_INVALID, "%s: x has a side of %zu; give [N,H,W,C], none of them 0", path, (*x)->shape[i]);
     if (y->count != (*x)->shape[0])
         TC_RAISE(TC_INVALID, "%s: %zu labels for %zu images; give one each", path, y->count, (*x)->shape[0]);
-    TC_TRY(tc_npy_cast(*x, TC_NPY_F64, "x", error));
-    TC_TRY(tc_npy_cast(y, TC_NPY_I32, "y", error));
+    status = tc_npy_cast(*x, TC_NPY_F64, "x", error);
+    if (status == TC_OK) status = tc_npy_cast(y, TC_NPY_I32, "y", error);
+    if (status != TC_OK) TC_TRY(tc_error_at(error, path));
     TC_TRY(check_finite(path, "x", (*x)->data, (*x)->count, error));
     q->n = (int)y->count;
     q->x = (*x)->data;
