@@ -1,0 +1,289 @@
+/* The cpu device against the oracle where it has its own engines: convolution, matrix product, batch normalisation. */
+#include "pairs.h"
+
+#include "geometries.h"
+
+/* ---- convolution ---- */
+
+static const char *name_of(const tc_convolution *g, const char *what) {
+    static char text[200];
+    snprintf(text, sizeof text, "%s of %dx%dx%dx%d/%d to %dx%dx%d/%d, kernel %d stride %d padding %d groups %d relu %d",
+             what, g->in.n, g->in.h, g->in.w, g->in.c, g->in.block, g->out.h, g->out.w, g->out.c, g->out.block,
+             g->kernel, g->stride, g->padding, g->groups, g->relu);
+    return text;
+}
+
+static void make_plans(const tc_convolution *g, tc_conv_plan *plan[2]) {
+    BOTH(d) {
+        tc_error error = {0};
+        if (ON(d, conv_create, g, &plan[d], &error) != TC_OK) fail_msg("%s: %s", name_of(g, "plan"), error.message);
+    }
+}
+
+static void drop_plans(tc_conv_plan *plan[2]) {
+    BOTH(d) ON(d, conv_destroy, plan[d]);
+}
+
+/* All that a training pass and its tangents ask of one plan. */
+static void check_convolution(const tc_convolution *g) {
+    tc_conv_plan *plan[2];
+    const size_t ins = tc_shape_count(g->in), outs = tc_shape_count(g->out);
+    const pair x = noise(ins), w = noise(weight_count(g)), w_t = noise(weight_count(g)), b = noise((size_t)g->out.c);
+    const pair u = noise(outs), z = garbage(outs), z_t = garbage(outs), dx = garbage(ins), dx_t = garbage(ins);
+    const pair dw = garbage(weight_count(g)), db = garbage((size_t)g->out.c), dw_only = garbage(weight_count(g));
+    make_plans(g, plan);
+    BOTH(d) {
+        const tc_kernels *k = device[d]->k;
+        const uint64_t allocations = device[d]->allocations;
+        k->conv_pack(plan[d], TC_WEIGHTS, w.at[d]);
+        k->conv_pack(plan[d], TC_WEIGHTS_T, w_t.at[d]);
+        k->conv_forward(plan[d], TC_WEIGHTS, x.at[d], b.at[d], z.at[d], false);
+        k->conv_forward(plan[d], TC_WEIGHTS_T, x.at[d], b.at[d], z_t.at[d], false);
+        k->conv_forward(plan[d], TC_WEIGHTS, x.at[d], NULL, z_t.at[d], true);
+        k->conv_backward_data(plan[d], TC_WEIGHTS, u.at[d], dx.at[d]);
+        k->conv_backward_data(plan[d], TC_WEIGHTS_T, u.at[d], dx_t.at[d]);
+        k->conv_backward_weights(plan[d], x.at[d], u.at[d], dw.at[d], db.at[d], false);
+        k->conv_backward_weights(plan[d], x.at[d], z.at[d], dw.at[d], db.at[d], true);
+        k->conv_backward_weights(plan[d], x.at[d], u.at[d], dw_only.at[d], NULL, false);
+        assert_int_equal(device[d]->allocations, allocations); /* a pass stands still */
+    }
+    same(z, name_of(g, "forward"));
+    same(z_t, name_of(g, "forward tangent"));
+    same(dx, name_of(g, "backward_data"));
+    same(dx_t, name_of(g, "backward_data with tangent weights"));
+    same(dw, name_of(g, "backward_weights"));
+    same(db, name_of(g, "bias gradient"));
+    same(dw_only, name_of(g, "backward_weights without a bias"));
+    drop_plans(plan);
+}
+
+/* A network is either plain or all in panels, but for its input and for 1×1 values. */
+static bool panels_fit(const conv_row *row, int block) {
+    return block && row->in % block == 0 && row->out % block == 0;
+}
+
+static void test_convolution(void **state) {
+    (void)state;
+    const int block = device[CPU]->channel_block;
+    for (int i = 0; i < GEOMETRIES; i++) {
+        for (int relu = 0; relu < 2; relu++) {
+            tc_convolution g = convolution_of(&geometries[i], 0, 0);
+            g.relu = relu;
+            check_convolution(&g);
+            if (block && geometries[i].out % block == 0) { /* the first layer */
+                g = convolution_of(&geometries[i], 0, block);
+                g.relu = relu;
+                check_convolution(&g);
+            }
+            if (!panels_fit(&geometries[i], block)) continue;
+            g = convolution_of(&geometries[i], block, block);
+            g.relu = relu;
+            check_convolution(&g);
+        }
+    }
+}
+
+/* Plans that promise to be asked for less. */
+static void test_convolution_for_less(void **state) {
+    (void)state;
+    for (int i = 0; i < GEOMETRIES; i++) {
+        tc_convolution g = convolution_of(&geometries[i], 0, 0);
+        const pair x = noise(tc_shape_count(g.in)), w = noise(weight_count(&g)), u = noise(tc_shape_count(g.out));
+        const pair z = garbage(tc_shape_count(g.out)), dw = garbage(weight_count(&g));
+        for (int kind = 0; kind < 2; kind++) {
+            tc_conv_plan *plan[2];
+            g.tangents = g.bias = false;
+            g.first = true;
+            g.forward_only = kind;
+            make_plans(&g, plan);
+            BOTH(d) {
+                device[d]->k->conv_pack(plan[d], TC_WEIGHTS, w.at[d]);
+                device[d]->k->conv_forward(plan[d], TC_WEIGHTS, x.at[d], NULL, z.at[d], false);
+                if (!g.forward_only)
+                    device[d]->k->conv_backward_weights(plan[d], x.at[d], u.at[d], dw.at[d], NULL, false);
+            }
+            same(z, name_of(&g, "forward without bias"));
+            if (!g.forward_only) same(dw, name_of(&g, "weights of the first layer"));
+            drop_plans(plan);
+        }
+    }
+}
+
+/* The same call gives the same bits: a run can be repeated. */
+static void test_convolution_repeats(void **state) {
+    (void)state;
+    const tc_convolution g = convolution_of(&geometries[4], 0, 0);
+    const size_t ins = tc_shape_count(g.in), outs = tc_shape_count(g.out), weights = weight_count(&g);
+    tc_conv_plan *plan[2];
+    const pair x = noise(ins), w = noise(weights), b = noise((size_t)g.out.c), u = noise(outs);
+    const pair z[2] = {garbage(outs), garbage(outs)}, dx[2] = {garbage(ins), garbage(ins)};
+    const pair dw[2] = {garbage(weights), garbage(weights)};
+    make_plans(&g, plan);
+    const tc_kernels *k = device[CPU]->k;
+    k->conv_pack(plan[CPU], TC_WEIGHTS, w.at[CPU]);
+    for (int again = 0; again < 2; again++) {
+        k->conv_forward(plan[CPU], TC_WEIGHTS, x.at[CPU], b.at[CPU], z[again].at[CPU], false);
+        k->conv_backward_data(plan[CPU], TC_WEIGHTS, u.at[CPU], dx[again].at[CPU]);
+        k->conv_backward_weights(plan[CPU], x.at[CPU], u.at[CPU], dw[again].at[CPU], NULL, false);
+    }
+    assert_memory_equal(z[0].at[CPU], z[1].at[CPU], outs * device[CPU]->element);
+    assert_memory_equal(dx[0].at[CPU], dx[1].at[CPU], ins * device[CPU]->element);
+    assert_memory_equal(dw[0].at[CPU], dw[1].at[CPU], weights * device[CPU]->element);
+    drop_plans(plan);
+}
+
+/* ---- matrix product ---- */
+
+static void check_product(tc_product g) {
+    const size_t m = (size_t)g.m, n = (size_t)g.n, k = (size_t)g.k;
+    const pair a = noise(m * k), b = noise(k * n), bias = noise(n), c = g.accumulate ? noise(m * n) : garbage(m * n);
+    char what[100];
+    BOTH(d) {
+        tc_product_plan *plan = NULL;
+        tc_error error = {0};
+        if (ON(d, product_create, &g, &plan, &error) != TC_OK) fail_msg("%s", error.message);
+        device[d]->k->product_run(plan, a.at[d], b.at[d], g.bias ? bias.at[d] : NULL, c.at[d]);
+        ON(d, product_destroy, plan);
+    }
+    snprintf(what, sizeof what, "%dx%dx%d, ta %d tb %d bias %d relu %d accumulate %d", g.m, g.n, g.k, g.transpose_a,
+             g.transpose_b, g.bias, g.relu, g.accumulate);
+    same(c, what);
+}
+
+static void test_product(void **state) {
+    (void)state;
+    static const int sizes[][3] = {{1, 1, 1}, {2, 10, 5}, {5, 33, 400}, {128, 10, 64}, {17, 120, 400}, {84, 120, 16}};
+    for (int s = 0; s < 6; s++)
+        for (int flags = 0; flags < 32; flags++)
+            check_product((tc_product){sizes[s][0], sizes[s][1], sizes[s][2], flags & 1, flags & 2, flags & 4,
+                                       (flags & 8) && !(flags & 16), flags & 16});
+}
+
+/* ---- batch normalisation ---- */
+
+typedef struct norm_arrays {
+    pair z, residual, y, gamma, beta, running_mean, running_var, mean, inv_std, dy[3], q, dz, dgamma, dbeta;
+    pair z_t, residual_t, y_t, gamma_t, beta_t, mean_t, ratio_t, dy_t[3], q_t, dz_t, dgamma_t, dbeta_t;
+} norm_arrays;
+
+static norm_arrays make_arrays(tc_shape shape) {
+    const size_t n = tc_shape_count(shape), c = (size_t)shape.c;
+    norm_arrays a = {
+        .z = filled(n, 0.5, 2), .residual = noise(n), .y = garbage(n), .gamma = noise(c), .beta = noise(c)};
+    a.running_mean = noise(c);
+    a.running_var = filled(c, 2, 0.2);
+    a.mean = garbage(c), a.inv_std = garbage(c);
+    a.q = garbage(n), a.dz = garbage(n), a.dgamma = garbage(c), a.dbeta = garbage(c);
+    a.z_t = noise(n), a.residual_t = noise(n), a.y_t = garbage(n), a.gamma_t = noise(c), a.beta_t = noise(c);
+    a.mean_t = garbage(c), a.ratio_t = garbage(c);
+    a.q_t = garbage(n), a.dz_t = garbage(n), a.dgamma_t = garbage(c), a.dbeta_t = garbage(c);
+    for (int t = 0; t < 3; t++) {
+        a.dy[t] = noise(n);
+        a.dy_t[t] = noise(n);
+    }
+    return a;
+}
+
+enum { TRAINING = 1, RELU = 2, RESIDUAL = 4, TANGENT_Z = 8, TANGENT_THETA = 16, NORM_FLAGS = 32 };
+
+static tc_norm norm_on(int d, const norm_arrays *a, tc_shape shape, int flags, int terms) {
+    const bool residual = flags & RESIDUAL, theta = flags & TANGENT_THETA, z = flags & TANGENT_Z;
+    const bool q = terms > 1 || (flags & RELU);
+    return (tc_norm){
+        .shape = shape,
+        .training = flags & TRAINING,
+        .relu = flags & RELU,
+        .epsilon = 1e-5,
+        .momentum = 0.1,
+        .z = a->z.at[d],
+        .residual = residual ? a->residual.at[d] : NULL,
+        .y = a->y.at[d],
+        .gamma = a->gamma.at[d],
+        .beta = a->beta.at[d],
+        .running_mean = a->running_mean.at[d],
+        .running_var = a->running_var.at[d],
+        .mean = a->mean.at[d],
+        .inv_std = a->inv_std.at[d],
+        .dy = {terms, {a->dy[0].at[d], a->dy[1].at[d], a->dy[2].at[d]}},
+        .q = q ? (terms == 2 ? a->dy[0].at[d] : a->q.at[d]) : NULL, /* two terms: q takes the first one's place */
+        .dz = a->dz.at[d],
+        .dgamma = a->dgamma.at[d],
+        .dbeta = a->dbeta.at[d],
+        .z_t = z ? a->z_t.at[d] : NULL,
+        .residual_t = residual && z ? a->residual_t.at[d] : NULL,
+        .y_t = a->y_t.at[d],
+        .gamma_t = theta ? a->gamma_t.at[d] : NULL,
+        .beta_t = theta ? a->beta_t.at[d] : NULL,
+        .mean_t = a->mean_t.at[d],
+        .ratio_t = a->ratio_t.at[d],
+        .dy_t = {terms, {a->dy_t[0].at[d], a->dy_t[1].at[d], a->dy_t[2].at[d]}},
+        .q_t = q ? (terms == 2 ? a->dy_t[0].at[d] : a->q_t.at[d]) : NULL,
+        .dz_t = a->dz_t.at[d],
+        .dgamma_t = a->dgamma_t.at[d],
+        .dbeta_t = a->dbeta_t.at[d],
+    };
+}
+
+static void check_norm(tc_shape shape, int flags, int terms) {
+    const norm_arrays a = make_arrays(shape);
+    BOTH(d) {
+        const tc_norm norm = norm_on(d, &a, shape, flags, terms);
+        ON(d, norm_forward, &norm);
+        ON(d, norm_backward, &norm);
+        ON(d, norm_forward_tangent, &norm);
+        ON(d, norm_backward_tangent, &norm);
+    }
+    const struct {
+        pair array;
+        const char *name;
+    } results[] = {{a.y, "y"},
+                   {a.mean, "mean"},
+                   {a.inv_std, "1/σ"},
+                   {a.running_mean, "running mean"},
+                   {a.running_var, "running variance"},
+                   {a.dz, "dz"},
+                   {a.dgamma, "dγ"},
+                   {a.dbeta, "dβ"},
+                   {a.y_t, "ẏ"},
+                   {a.dz_t, "dż"},
+                   {a.dgamma_t, "dγ̇"},
+                   {a.dbeta_t, "dβ̇"}};
+    char what[150];
+    const bool q = terms > 1 || (flags & RELU);
+    for (size_t i = 0; i < sizeof results / sizeof *results; i++) {
+        snprintf(what, sizeof what, "norm %dx%dx%dx%d/%d, flags %d, %d terms: %s", shape.n, shape.h, shape.w, shape.c,
+                 shape.block, flags, terms, results[i].name);
+        same_to(results[i].array, 3e-5, what);
+    }
+    if (!q) return;
+    same_to(terms == 2 ? a.dy[0] : a.q, 3e-5, "q");
+    same_to(terms == 2 ? a.dy_t[0] : a.q_t, 3e-5, "q_t");
+}
+
+static void test_norm(void **state) {
+    static const int shapes[][4] = {{2, 5, 7, 3},  {5, 4, 4, 16}, {1, 9, 9, 48},  {16, 1, 1, 6},
+                                    {3, 8, 8, 32}, {2, 3, 3, 1},  {4, 12, 12, 16}};
+    const int block = device[CPU]->channel_block;
+    for (int s = 0; s < 7; s++) {
+        for (int flags = 0; flags < NORM_FLAGS; flags++) {
+            for (int terms = 1; terms <= 3; terms++) {
+                check_norm(shape_of(shapes[s][0], shapes[s][1], shapes[s][2], shapes[s][3], 0), flags, terms);
+                const tc_shape panels = shape_of(shapes[s][0], shapes[s][1], shapes[s][2], shapes[s][3], block);
+                if (panels.block != panels.c) check_norm(panels, flags, terms);
+                tear_down(state);
+                set_up(state);
+            }
+        }
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        PAIR_TEST(test_convolution),
+        PAIR_TEST(test_convolution_for_less),
+        PAIR_TEST(test_convolution_repeats),
+        PAIR_TEST(test_product),
+        PAIR_TEST(test_norm),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
