@@ -119,8 +119,9 @@ static tc_status list(const tc_arguments *arguments, tc_error *error) {
         return json ? tc_cli_print_json(made, error) : TC_OK;
     }
     const char *near = tc_nearest(wanted, known);
-    return tc_raise(error, TC_INVALID, "list: '%.64s' is not known; %s%s", wanted,
-                    near ? "did you mean " : "ask for attacks, models, datasets, losses or defenses", near ? near : "");
+    return tc_raise(error, TC_INVALID, "list: '%.64s' is not known; %s%s%s", wanted,
+                    near ? "did you mean '" : "ask for attacks, models, datasets, losses or defenses", near ? near : "",
+                    near ? "'?" : "");
 }
 
 int tc_cli_list(int argc, char **argv) {

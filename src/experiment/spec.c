@@ -16,7 +16,7 @@ const char *const tc_device_names[] = {"cpu", "reference", NULL};
 
 const tc_option tc_study_table[] = {
     TC_TEXT(tc_study_options, name, "", "what the study is called; empty: the spec file's own name"),
-    TC_INT(tc_study_options, seed, 1, 0, 9007199254740991, "", "all random numbers of the study come from it"),
+    TC_INT(tc_study_options, seed, 1, 0, 999999999999999, "", "all random numbers of the study come from it"),
     TC_INT(tc_study_options, trials, 8, 1, 1000000, "trials",
            "repetitions, each with its own targets and initialisations"),
     TC_CHOICE(tc_study_options, device, "cpu", tc_device_names,
@@ -31,7 +31,7 @@ const tc_option tc_data_table[] = {
     TC_INT(tc_data_options, size, 0, 0, 4096, "pixels", "resize the images of a folder to size x size; 0: leave them"),
     TC_INT(tc_data_options, train_per_class, 0, 0, 1e9, "images", "training images of each class; 0: all"),
     TC_INT(tc_data_options, test_per_class, 0, 0, 1e9, "images", "test images of each class; 0: all"),
-    TC_INT(tc_data_options, seed, 0, 0, 9007199254740991, "", "of the generated images and of the subset"),
+    TC_INT(tc_data_options, seed, 0, 0, 999999999999999, "", "of the generated images and of the subset"),
     TC_OPTIONS_END};
 
 const tc_option tc_surrogate_table[] = {
@@ -61,8 +61,9 @@ static tc_status resolve_model(const tc_settings *settings, const char *section,
     const char *near = tc_nearest(network->model, known);
     char path[64];
     snprintf(path, sizeof path, "%s.model", section);
-    return tc_settings_raise(settings, error, path, "'%.64s' is not known; %s%s", network->model,
-                             near ? "did you mean " : "`tocsin list models` names them all", near ? near : "");
+    return tc_settings_raise(settings, error, path, "'%.64s' is not known; %s%s%s", network->model,
+                             near ? "did you mean '" : "`tocsin list models` names them all", near ? near : "",
+                             near ? "'?" : "");
 }
 
 /* The recipe first, so that single settings win over it. */
@@ -122,8 +123,9 @@ static tc_status resolve_method(const tc_settings *settings, const char *path, t
         const char *known[256] = {NULL};
         for (int i = 0; i < 255 && tc_attacks()[i].name; i++) known[i] = tc_attacks()[i].name;
         const char *near = tc_nearest(method->name, known);
-        TC_TRY(tc_settings_raise(settings, error, key, "'%.64s' is not known; %s%s", method->name,
-                                 near ? "did you mean " : "`tocsin list attacks` names them all", near ? near : ""));
+        TC_TRY(tc_settings_raise(settings, error, key, "'%.64s' is not known; %s%s%s", method->name,
+                                 near ? "did you mean '" : "`tocsin list attacks` names them all", near ? near : "",
+                                 near ? "'?" : ""));
     }
     TC_TRY(tc_settings_refuse_others(settings, path, method->name, tc_method_table, method->attack->options, error));
     TC_TRY(tc_new(&method->options, 1, method->attack->options_size, error));

@@ -31,8 +31,9 @@ static tc_status choose_entry(const tc_settings *settings, const char *path, con
     const bool number = length > 0 && length < 6 && strspn(word, "0123456789") == length;
     if (number) *entry = atoi(word);
     if (*entry >= 1 && *entry <= entries + 1 && *entry <= MOST_ENTRIES) return TC_OK;
-    return tc_raise(error, TC_INVALID, "--set: %s.%.64s: there are %d %s; give a number from 1 to %d or a label", path,
-                    word, entries, path, entries + 1);
+    return tc_raise(error, TC_INVALID,
+                    "--set: %s.%.64s: is none of the %d there; give a number from 1 to %d or a label", path, word,
+                    entries, entries + 1);
 }
 
 static tc_status unknown(const tc_section *section, const char *path, const char *name, tc_error *error) {

@@ -65,7 +65,7 @@ typedef struct study {
 
 static tc_status check_place(const tc_study_place *place, const char *results, tc_error *error) {
     const tc_status status = tc_folder_check_writable(place->folder, error);
-    if (status != TC_OK) return tc_raise(error, TC_INVALID, "--out: %s", error ? error->message : "");
+    if (status != TC_OK) return tc_error_at(error, "--out");
     if (place->overwrite || !tc_file_exists(results)) return TC_OK;
     return tc_raise(error, TC_INVALID,
                     "--out: %s holds the results of an earlier run; choose another folder or --overwrite",
@@ -98,7 +98,9 @@ static tc_status remove_earlier(const char *folder, tc_error *error) {
 static tc_status make_place(study *s, const tc_spec *spec, tc_error *error) {
     char path[TC_PATH_SIZE];
     tc_status status = TC_OK;
-    TC_TRY(tc_folder_make(s->place->folder, error));
+    status = tc_folder_make(s->place->folder, error);
+    if (status != TC_OK)
+        return tc_raise(error, TC_INVALID, "--out: %s: cannot be made; choose another folder", s->place->folder);
     if (s->place->overwrite) TC_TRY(remove_earlier(s->place->folder, error));
     TC_TRY(tc_path_format(path, error, "%s/spec.resolved.yaml", s->place->folder));
     TC_TRY(tc_spec_save_yaml(spec, path, error));

@@ -7,20 +7,19 @@
 #include "report/html.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { SHOWN = 6, GREY = 128, LARGEST_SIDE = 4096, LARGEST_PICTURE = 4 << 20 };
 
-/* The 8-bit images of one array of poison.npz: [n][h][w][c]. */
-static const tc_npy *find_images(const tc_npz *file, const char *name) {
-    for (int i = 0; i < file->count; i++) {
-        const tc_npy *array = &file->entry[i].array;
-        if (strcmp(file->entry[i].name, name) || array->type != TC_NPY_U8 || array->rank != 4) continue;
-        const bool channels = array->shape[3] == 1 || array->shape[3] == 3;
-        if (channels && array->shape[1] <= LARGEST_SIDE && array->shape[2] <= LARGEST_SIDE) return array;
-    }
-    return NULL;
+/* The 8-bit images of one array of poison.npz, [n][h][w][c]; NULL where it holds none that a picture can be made of. */
+static const tc_npy *find_images(tc_npz *file, const char *name) {
+    const tc_npy *array = tc_npz_find(file, name);
+    if (!array || array->type != TC_NPY_U8 || array->rank != 4) return NULL;
+    const size_t height = array->shape[1], width = array->shape[2], channels = array->shape[3];
+    const bool fits = height && width && height <= LARGEST_SIDE && width <= LARGEST_SIDE;
+    return fits && (channels == 1 || channels == 3) ? array : NULL;
 }
 
 static tc_status put_pixels(FILE *out, const tc_npy *like, uint8_t *pixels, const char *label, tc_error *error) {
@@ -103,8 +102,7 @@ static tc_status put_cell(FILE *out, const char *folder, tc_error *error) {
     else
         fputs("<p class=\"quiet\">No pictures: poison.npz holds no 8-bit images beside their originals.</p>\n", out);
 done:
-    if (file) tc_npz_free(file);
-    free(file);
+    tc_npz_free(file);
     return status;
 }
 

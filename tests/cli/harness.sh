@@ -1,0 +1,47 @@
+# harness.sh — what the whole-program tests share. A test is a shell script that gets the program's path, sources this,
+# makes its checks in a folder of its own, and ends with `finish`.
+#
+#     refuse STATUS 'MESSAGE' ARGUMENTS…     the program ends so, says exactly that one line and writes nothing
+#     holds 'WHAT' COMMAND…                  COMMAND succeeds
+set -u
+tocsin=$1
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder" || exit 1
+export OMP_NUM_THREADS=2
+checks=0 failures=0
+
+fail() {
+    failures=$((failures + 1))
+    printf 'FAIL: %s\n' "$*"
+}
+
+holds() {
+    what=$1
+    shift
+    checks=$((checks + 1))
+    "$@" >out.txt 2>err.txt || { fail "$what: status $?"; head -n 5 err.txt; }
+}
+
+# The working folder's own files, to see that a refusal leaves none behind.
+inventory() { find . -path ./err.txt -o -path ./out.txt -o -print | sort; }
+
+refuse() {
+    status=$1 message=$2
+    shift 2
+    checks=$((checks + 1))
+    before=$(inventory)
+    "$tocsin" "$@" >out.txt 2>err.txt
+    got=$?
+    [ $got = "$status" ] || fail "$*: status $got instead of $status"
+    [ "$(cat err.txt)" = "tocsin: $message" ] || { fail "$*"; printf '  wanted: tocsin: %s\n  got:    %s\n' "$message" "$(head -c 2000 err.txt)"; }
+    [ "$(inventory)" = "$before" ] || fail "$*: left something behind"
+}
+
+skip() { echo "SKIP: $*"; }
+
+finish() {
+    echo "$checks checks, $failures failures"
+    [ $checks -gt 0 ] && [ $failures = 0 ]
+    exit
+}
