@@ -7,6 +7,9 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+
+enum { TC_CLASS_NAME = 64 };
 
 /* One split. Images and labels are owned by the dataset that holds the split. */
 typedef struct tc_split {
@@ -16,39 +19,65 @@ typedef struct tc_split {
 } tc_split;
 
 typedef struct tc_dataset {
-    char name[1024];          /* as it was asked for: "cifar10:/data/cifar" */
+    char name[1024]; /* as it was asked for: "cifar10:/data/cifar" */
     int height, width, channels, classes;
-    char (*class_names)[64];  /* [classes] */
+    char (*class_names)[TC_CLASS_NAME]; /* [classes] */
     tc_split train, test;
-    float mean[4], std[4];    /* per channel of train pixels/255 */
+    float mean[4], std[4]; /* per channel of train pixels/255; std is 1 where a channel never changes */
 } tc_dataset;
 
 typedef struct tc_dataset_options {
-    int64_t size;             /* resize images of a folder to size × size; 0: all must already agree */
-    int64_t train_per_class, test_per_class; /* a class-balanced subset (the first of a seeded shuffle); 0: all */
+    int64_t size;                            /* resize images of a folder to size × size; 0: all must already agree */
+    int64_t train_per_class, test_per_class; /* a class-balanced subset (the first of a seeded shuffle); 0: all.
+                                                A generated set makes as many as asked for */
     uint64_t seed;
 } tc_dataset_options;
 
-/* source: "shapes10", "glyphs", "idx:PATH", "cifar10:PATH", "cifar100:PATH", "images:PATH", "npz:PATH". options may be NULL. */
+/* source: "shapes10", "glyphs", "idx:PATH", "cifar10:PATH", "cifar100:PATH", "images:PATH", "npz:PATH". options may be
+ * NULL. */
 tc_status tc_dataset_open(const char *source, const tc_dataset_options *options, tc_dataset **dataset, tc_error *error);
 void tc_dataset_free(tc_dataset *dataset);
 size_t tc_dataset_image_bytes(const tc_dataset *dataset); /* height · width · channels */
 
+/* What tc_dataset_open knows, for lists and help; ends with a NULL name. */
+typedef struct tc_source {
+    const char *name;    /* "idx" */
+    const char *form;    /* "idx:PATH" */
+    const char *summary; /* what PATH is, or what is generated */
+} tc_source;
+const tc_source *tc_sources(void);
+
+/* Some lines for a person: shape, splits, mean and std, images a class. */
+void tc_dataset_describe(const tc_dataset *dataset, FILE *out);
+
+/* Writes the set in a format that tc_dataset_open reads back: "npz" (a file), "images", "cifar10" or "idx" (a folder).
+ * What is at `path` already is refused unless it is an empty folder or, for npz, a file, which is replaced. */
+tc_status tc_dataset_write(const tc_dataset *dataset, const char *format, const char *path, tc_error *error);
+
 /* A poison: samples of the training split replaced and samples added, laid over a dataset that it never changes.
  * The images are what the victim sees: 8-bit. */
 typedef struct tc_poison {
-    size_t replaced;         /* how many training samples are replaced */
-    uint32_t *index;         /* [replaced], strictly increasing places in the training split */
-    size_t added;            /* how many samples are added */
+    size_t replaced; /* how many training samples are replaced */
+    uint32_t *index; /* [replaced], strictly increasing places in the training split */
+    size_t added;    /* how many samples are added */
     size_t image_bytes;
-    uint8_t *images;         /* [replaced + added][height][width][channels] */
-    int32_t *labels;         /* [replaced + added] */
+    uint8_t *images; /* [replaced + added][height][width][channels] */
+    int32_t *labels; /* [replaced + added] */
 } tc_poison;
 
-tc_status tc_poison_create(const tc_dataset *dataset, size_t replaced, size_t added, tc_poison **poison, tc_error *error);
+tc_status tc_poison_create(const tc_dataset *dataset, size_t replaced, size_t added, tc_poison **poison,
+                           tc_error *error);
 void tc_poison_free(tc_poison *poison);
+/* Refuses a poison that does not fit the dataset: image size, places, labels. */
+tc_status tc_poison_check(const tc_poison *poison, const tc_dataset *dataset, tc_error *error);
 /* Largest |poison − original| over the replaced samples, in 8-bit steps. */
 int tc_poison_linf(const tc_poison *poison, const tc_dataset *dataset);
+
+/* To a folder: poison.npz (index, images, labels, originals), index.csv and, beside it, a PNG of every poison and of
+ * its original. An earlier poison there is replaced; anything else is refused. */
+tc_status tc_poison_save(const tc_poison *poison, const tc_dataset *dataset, const char *folder, tc_error *error);
+/* Back from such a folder (or from a poison.npz), held against the dataset that it was made for. */
+tc_status tc_poison_load(const tc_dataset *dataset, const char *folder, tc_poison **poison, tc_error *error);
 
 /* The training set that a victim sees: `dataset` with `poison` (may be NULL) laid over it. Sample i < train.count is
  * the original or its replacement; the added samples follow. Copies nothing but pointers. */

@@ -1,0 +1,108 @@
+/* poison.c — a poison in memory: made, measured, laid over its dataset. In files: poison_file.c. */
+#include "data/dataset.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+tc_status tc_poison_create(const tc_dataset *dataset, size_t replaced, size_t added, tc_poison **result,
+                           tc_error *error) {
+    tc_status status = TC_OK;
+    tc_poison *poison = NULL;
+    const size_t count = replaced + added, bytes = tc_dataset_image_bytes(dataset);
+    *result = NULL;
+    if (replaced > dataset->train.count)
+        TC_RAISE(TC_INVALID, "poison: %zu of %zu training samples cannot be replaced; lower the ratio", replaced,
+                 dataset->train.count);
+    if (added > INT32_MAX - dataset->train.count)
+        TC_RAISE(TC_INVALID, "poison: %zu added samples are too many; add fewer", added);
+    TC_TRY(tc_new(&poison, 1, sizeof *poison, error));
+    *poison = (tc_poison){.replaced = replaced, .added = added, .image_bytes = bytes};
+    TC_TRY(tc_new(&poison->index, replaced, sizeof *poison->index, error));
+    TC_TRY(tc_new(&poison->images, count, bytes, error));
+    TC_TRY(tc_new(&poison->labels, count, sizeof *poison->labels, error));
+    *result = poison;
+    poison = NULL;
+done:
+    tc_poison_free(poison);
+    return status;
+}
+
+void tc_poison_free(tc_poison *poison) {
+    if (!poison) return;
+    free(poison->index);
+    free(poison->images);
+    free(poison->labels);
+    free(poison);
+}
+
+tc_status tc_poison_check(const tc_poison *poison, const tc_dataset *dataset, tc_error *error) {
+    if (poison->image_bytes != tc_dataset_image_bytes(dataset))
+        return tc_raise(error, TC_INVALID,
+                        "poison: images of %zu bytes, those of %s have %zu; use the dataset that it "
+                        "was made for",
+                        poison->image_bytes, dataset->name, tc_dataset_image_bytes(dataset));
+    for (size_t i = 0; i < poison->replaced; i++) {
+        if (poison->index[i] >= dataset->train.count)
+            return tc_raise(error, TC_INVALID,
+                            "poison: replaces sample %u of %zu; use the dataset that it was made for", poison->index[i],
+                            dataset->train.count);
+        if (i && poison->index[i] <= poison->index[i - 1])
+            return tc_raise(error, TC_INVALID, "poison: place %u after %u; places must increase", poison->index[i],
+                            poison->index[i - 1]);
+    }
+    for (size_t i = 0; i < poison->replaced + poison->added; i++)
+        if (poison->labels[i] < 0 || poison->labels[i] >= dataset->classes)
+            return tc_raise(error, TC_INVALID, "poison: label %d of poison %zu is outside 0 … %d; mend the labels",
+                            poison->labels[i], i, dataset->classes - 1);
+    return TC_OK;
+}
+
+int tc_poison_linf(const tc_poison *poison, const tc_dataset *dataset) {
+    const size_t bytes = poison->image_bytes;
+    int largest = 0;
+    for (size_t i = 0; i < poison->replaced; i++) {
+        const uint8_t *image = poison->images + i * bytes;
+        const uint8_t *original = dataset->train.images + poison->index[i] * bytes;
+        for (size_t k = 0; k < bytes; k++) {
+            const int change = abs(image[k] - original[k]);
+            if (change > largest) largest = change;
+        }
+    }
+    return largest;
+}
+
+/* ---- the view ---- */
+
+tc_status tc_view_create(const tc_dataset *dataset, const tc_poison *poison, tc_view *view, tc_error *error) {
+    tc_status status = TC_OK;
+    const size_t count = dataset->train.count;
+    *view = (tc_view){.dataset = dataset, .poison = poison, .count = count + (poison ? poison->added : 0)};
+    if (poison) TC_TRY(tc_poison_check(poison, dataset, error));
+    TC_TRY(tc_new(&view->place, count, sizeof *view->place, error));
+    for (size_t i = 0; i < count; i++) view->place[i] = -1;
+    for (size_t i = 0; poison && i < poison->replaced; i++) view->place[poison->index[i]] = (int32_t)i;
+done:
+    return status;
+}
+
+void tc_view_free(tc_view *view) {
+    free(view->place);
+    *view = (tc_view){0};
+}
+
+/* Where sample i is in the poison, or −1. */
+static int64_t place_of(const tc_view *view, size_t i) {
+    const size_t count = view->dataset->train.count;
+    return i < count ? view->place[i] : (int64_t)(view->poison->replaced + (i - count));
+}
+
+const uint8_t *tc_view_image(const tc_view *view, size_t i) {
+    const int64_t place = place_of(view, i);
+    if (place >= 0) return view->poison->images + (size_t)place * view->poison->image_bytes;
+    return view->dataset->train.images + i * tc_dataset_image_bytes(view->dataset);
+}
+
+int32_t tc_view_label(const tc_view *view, size_t i) {
+    const int64_t place = place_of(view, i);
+    return place >= 0 ? view->poison->labels[place] : view->dataset->train.labels[i];
+}
