@@ -59,7 +59,7 @@ static const tc_section *section_at(const tc_section *section, const char *path)
 
 static tc_status unknown_key(const char *file, const tc_section *schema, const tc_lines *lines, const complaint *heard,
                              const char *key, tc_error *error) {
-    char path[LONGEST_PATH], known[LONGEST_NAMES] = "";
+    char path[2 * LONGEST_PATH], known[LONGEST_NAMES] = "";
     snprintf(path, sizeof path, "%s%s%s", heard->path, *heard->path ? "." : "", key);
     const tc_section *section = section_at(schema, heard->path);
     const char *near = section ? tc_section_nearest(section, key) : NULL;
