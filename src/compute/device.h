@@ -77,7 +77,7 @@ typedef struct tc_norm {
     void *q; /* dy summed and masked by the ReLU: also the residual's cotangent. May be
                 the buffer of dy.term[0]. NULL: dy has one term and there is no ReLU */
     void *dz;
-    void *dgamma, *dbeta; /* [c] */
+    void *dgamma, *dbeta; /* [c]; may be NULL in evaluation mode, and then z is not read */
     /* tangent of forward */
     const void *z_t, *residual_t; /* NULL: zero */
     void *y_t;
@@ -87,7 +87,7 @@ typedef struct tc_norm {
     tc_sum dy_t;
     void *q_t; /* as q, for dy_t */
     void *dz_t;
-    void *dgamma_t, *dbeta_t; /* [c]; always written */
+    void *dgamma_t, *dbeta_t; /* [c]; may be NULL in evaluation mode, and then neither z nor z_t is read */
 } tc_norm;
 
 /* ---- element-wise functions ---- */

@@ -141,11 +141,12 @@ static bool has_tangent(const draft *d, tc_node v) {
     return (d->pass->options.want & TC_WANT_X_DOT) || d->from_theta[v];
 }
 
-static bool backward_reads_x(const draft *d, const tc_layer *layer) {
+static bool backward_reads_x(const draft *d, const tc_layer *layer, bool tangent) {
     const unsigned traits = layer->class->traits, want = d->pass->options.want;
+    const unsigned for_theta = tangent ? TC_WANT_JVP_THETA : TC_WANT_GRAD_THETA | TC_WANT_JVP_THETA;
     if (traits & TC_READS_X) return true;
     if ((traits & TC_READS_X_TRAINING) && d->pass->options.mode == TC_TRAIN) return true;
-    return (traits & TC_READS_X_THETA) && (want & (TC_WANT_GRAD_THETA | TC_WANT_JVP_THETA));
+    return (traits & TC_READS_X_THETA) && (want & for_theta);
 }
 
 static bool backward_reads_y(const tc_layer *layer) {
@@ -249,7 +250,7 @@ static void touch_backward(draft *d, int i, int time, bool tangent) {
     for (int j = 0; j < layer->inputs; j++) {
         touch(d, tangent ? place->dx_t[j] : place->dx[j], time);
         if (tangent) touch(d, place->dx_u[j], time);
-        if (!backward_reads_x(d, layer)) continue;
+        if (!backward_reads_x(d, layer, tangent)) continue;
         touch(d, d->value[layer->input[j]], time);
         if (tangent) touch(d, d->tangent[layer->input[j]], time);
     }

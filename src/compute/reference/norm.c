@@ -55,10 +55,10 @@ void tc_reference_norm_backward(tc_device *device, const tc_norm *norm) {
             const double masked = masked_sum(norm, &norm->dy, i);
             if (norm->q) set(norm->q, i, masked);
             sum_q += masked;
-            sum_qx += masked * normalised(norm, c, i);
+            if (norm->dgamma) sum_qx += masked * normalised(norm, c, i);
         }
-        set(norm->dbeta, (size_t)c, sum_q);
-        set(norm->dgamma, (size_t)c, sum_qx);
+        if (norm->dbeta) set(norm->dbeta, (size_t)c, sum_q);
+        if (norm->dgamma) set(norm->dgamma, (size_t)c, sum_qx);
         if (!norm->dz) continue;
         EACH_PIXEL(norm->shape, c, i) {
             const double centre = norm->training ? sum_q / count + normalised(norm, c, i) * sum_qx / count : 0;

@@ -58,10 +58,11 @@ static void reduce_t(const tc_norm *norm, const channel *k, int c, const void *q
         const double q_t = masked_sum(norm, &norm->dy_t, i);
         if (norm->q_t) set(norm->q_t, i, q_t);
         sum_q += q_t;
+        if (!norm->dgamma_t) continue;
         sum_qx += q_t * normalised(norm, c, i) + value_at(q, i) * normalised_t(norm, k, c, i);
     }
-    set(norm->dbeta_t, (size_t)c, sum_q);
-    set(norm->dgamma_t, (size_t)c, sum_qx);
+    if (norm->dbeta_t) set(norm->dbeta_t, (size_t)c, sum_q);
+    if (norm->dgamma_t) set(norm->dgamma_t, (size_t)c, sum_qx);
 }
 
 /* The means in dż: of Q, Q x̂, Q̇, and of d/dε (Q x̂). */
@@ -76,7 +77,6 @@ static double scaled_t(const channel *k, const void *q, const void *q_t, size_t 
 static means average(const tc_norm *norm, const channel *k, int c, const void *q, const void *q_t) {
     const double count = pixel_count(norm->shape);
     means m = {0, 0, 0, 0};
-    if (!norm->training) return m;
     EACH_PIXEL(norm->shape, c, i) {
         const double scaled = k->gamma * value_at(q, i), x = normalised(norm, c, i);
         m.q += scaled / count;
@@ -95,6 +95,10 @@ void tc_reference_norm_backward_tangent(tc_device *device, const tc_norm *norm) 
         reduce_t(norm, &k, c, q);
         if (!norm->dz_t) continue;
         const means m = average(norm, &k, c, q, q_t);
+        if (!norm->training) {
+            EACH_PIXEL(norm->shape, c, i) set(norm->dz_t, i, scaled_t(&k, q, q_t, i) * k.inv_std);
+            continue;
+        }
         EACH_PIXEL(norm->shape, c, i) {
             const double x = normalised(norm, c, i), x_t = normalised_t(norm, &k, c, i);
             const double dz = (k.gamma * value_at(q, i) - m.q - x * m.qx) * k.inv_std;

@@ -20,10 +20,12 @@ done:
 }
 
 static tc_norm describe(const tc_step *s) {
-    const bool residual = s->layer->inputs > 1;
+    const bool residual = s->layer->inputs > 1, training = s->options->mode == TC_TRAIN;
+    const bool sums = training || s->wants_theta, sums_t = training || s->wants_theta_t;
+    const size_t c = (size_t)s->out.c;
     return (tc_norm){
         .shape = s->out,
-        .training = s->options->mode == TC_TRAIN,
+        .training = training,
         .relu = s->layer->options.relu,
         .epsilon = 1e-5,
         .momentum = 0.1,
@@ -39,8 +41,8 @@ static tc_norm describe(const tc_step *s) {
         .dy = s->dy,
         .q = s->q,
         .dz = s->dx[0],
-        .dgamma = s->saved[SUM],
-        .dbeta = tc_at(s->device, s->saved[SUM], (size_t)s->out.c),
+        .dgamma = sums ? s->saved[SUM] : NULL,
+        .dbeta = sums ? tc_at(s->device, s->saved[SUM], c) : NULL,
         .z_t = s->x_t[0],
         .residual_t = residual ? s->x_t[1] : NULL,
         .y_t = s->y_t,
@@ -51,8 +53,8 @@ static tc_norm describe(const tc_step *s) {
         .dy_t = s->dy_t,
         .q_t = s->q_t,
         .dz_t = s->dx_t[0],
-        .dgamma_t = s->saved[SUM_T],
-        .dbeta_t = tc_at(s->device, s->saved[SUM_T], (size_t)s->out.c),
+        .dgamma_t = sums_t ? s->saved[SUM_T] : NULL,
+        .dbeta_t = sums_t ? tc_at(s->device, s->saved[SUM_T], c) : NULL,
     };
 }
 

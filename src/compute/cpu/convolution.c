@@ -1,0 +1,399 @@
+/* convolution.c — convolutions by oneDNN.
+ *
+ * Each of the three directions is planned on its own: for the given activation layouts, and for those the library might
+ * like better with a reorder around the call, take the first algorithm that is not one of its slow general ones.
+ * 3×3 stride-1 convolutions between panels of 16 channels try Winograd's F(4×4, 3×3) first: 1.5 to 2 times the direct
+ * algorithm here (docs/performance.md) at an error of a few 1e-6. The choice depends on the geometry alone, never on a
+ * timing, so that results do not change from run to run.
+ *
+ * Weights live as OIHW in the flat vector and are repacked into what the chosen algorithms want by conv_pack. */
+#include "compute/cpu/kernels.h"
+
+#include "compute/cpu/onednn.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_FORMATS = 3, DIRECT_FORMATS = 8 };
+
+/* One direction: the primitive and, where its layouts are not the tensors' own, reorders through temporary memory. */
+typedef struct direction {
+    tc_dnn_op op;
+    tc_dnn_op in[2];  /* reorders of the activations on either side, the result's back */
+    tc_dnn_op before; /* the result's own layout into the temporary, where the operation adds to it */
+    void *temporary[2];
+} direction;
+
+/* Weights as one direction wants them. */
+typedef struct packed {
+    tc_dnn_op reorder;
+    void *memory[2]; /* [TC_WEIGHTS], [TC_WEIGHTS_T] */
+} packed;
+
+struct tc_conv_plan {
+    tc_device *device;
+    tc_convolution g;
+    direction forward, forward_tangent, forward_more, data, gradient;
+    packed forward_weights, more_weights, data_weights;
+    bool share_more;                 /* forward_more takes forward_weights */
+    void *zero_bias, *unwanted_bias; /* [out.c] */
+    void *gradient_blocked;          /* as the library leaves it */
+    tc_dnn_op unpack, unpack_more;
+};
+
+/* ---- descriptors ---- */
+
+/* Tags under which a shape's memory may be described; the first is its own. Returns how many are free of a reorder. */
+static int own_formats(tc_shape s, dnnl_format_tag_t *tags) {
+    int count = 0;
+    const bool plain = s.block == s.c;
+    if (s.block == 16)
+        tags[count++] = dnnl_nChw16c;
+    else if (s.block == 8 && !plain)
+        tags[count++] = dnnl_nChw8c;
+    if (plain) tags[count++] = dnnl_nhwc;
+    if (plain && s.c == 1) tags[count++] = dnnl_nchw;
+    return count;
+}
+
+static dnnl_memory_desc_t activation_desc(tc_shape s, dnnl_format_tag_t tag) {
+    return tc_dnn_desc(4, (const int[]){s.n, s.c, s.h, s.w}, tag);
+}
+
+static dnnl_memory_desc_t weights_desc(const tc_convolution *g, bool any) {
+    const int o = g->out.c / g->groups, i = g->in.c / g->groups, k = g->kernel;
+    if (g->groups > 1)
+        return tc_dnn_desc(5, (const int[]){g->groups, o, i, k, k}, any ? dnnl_format_tag_any : dnnl_goihw);
+    return tc_dnn_desc(4, (const int[]){o, i, k, k}, any ? dnnl_format_tag_any : dnnl_oihw);
+}
+
+static dnnl_memory_desc_t bias_desc(const tc_convolution *g) {
+    return tc_dnn_desc(1, (const int[]){g->out.c}, dnnl_x);
+}
+
+/* ---- choosing an algorithm ---- */
+
+typedef enum sense { FORWARD, DATA, GRADIENT } sense;
+
+typedef struct request {
+    tc_device *device;
+    const tc_convolution *g;
+    sense kind;
+    bool bias;
+    dnnl_primitive_attr_t attributes;
+} request;
+
+static bool winograd_fits(const tc_convolution *g) {
+    return g->kernel == 3 && g->stride == 1 && g->groups == 1 && g->padding == 1 && g->in.block == 16 &&
+           g->out.block == 16 && g->in.c >= 32 && g->out.c >= 32;
+}
+
+static dnnl_status_t describe(const request *r, sense kind, dnnl_alg_kind_t algorithm, const dnnl_memory_desc_t *src,
+                              const dnnl_memory_desc_t *dst, dnnl_convolution_desc_t *desc) {
+    const tc_convolution *g = r->g;
+    const dnnl_memory_desc_t weights = weights_desc(g, true), bias = bias_desc(g);
+    const dnnl_dims_t stride = {g->stride, g->stride}, pad = {g->padding, g->padding};
+    /* Padding behind the image: what is left so that the last window ends at the last pixel used. */
+    const dnnl_dims_t behind = {(g->out.h - 1) * g->stride + g->kernel - g->in.h - g->padding,
+                                (g->out.w - 1) * g->stride + g->kernel - g->in.w - g->padding};
+    if (kind == FORWARD)
+        return dnnl_convolution_forward_desc_init(desc, dnnl_forward_training, algorithm, src, &weights,
+                                                  r->bias ? &bias : NULL, dst, stride, pad, behind);
+    if (kind == DATA)
+        return dnnl_convolution_backward_data_desc_init(desc, algorithm, src, &weights, dst, stride, pad, behind);
+    return dnnl_convolution_backward_weights_desc_init(desc, algorithm, src, &weights, r->bias ? &bias : NULL, dst,
+                                                       stride, pad, behind);
+}
+
+static dnnl_primitive_desc_t propose(const request *r, dnnl_alg_kind_t algorithm, dnnl_format_tag_t from,
+                                     dnnl_format_tag_t to) {
+    const dnnl_memory_desc_t src = activation_desc(r->g->in, from), dst = activation_desc(r->g->out, to);
+    const dnnl_engine_t engine = tc_cpu_state_of(r->device)->engine;
+    dnnl_convolution_desc_t desc;
+    dnnl_primitive_desc_t hint = NULL, pd = NULL;
+    if (r->kind != FORWARD) {
+        if (describe(r, FORWARD, algorithm, &src, &dst, &desc) != dnnl_success) return NULL;
+        if (dnnl_primitive_desc_create(&hint, &desc, NULL, engine, NULL) != dnnl_success) return NULL;
+    }
+    if (describe(r, r->kind, algorithm, &src, &dst, &desc) != dnnl_success ||
+        dnnl_primitive_desc_create(&pd, &desc, r->attributes, engine, hint) != dnnl_success)
+        pd = NULL;
+    if (hint) dnnl_primitive_desc_destroy(hint);
+    return pd;
+}
+
+/* The layouts to try, cheapest first: none reordered; a small input reordered; both plain. */
+static int layouts_to_try(const tc_convolution *g, dnnl_format_tag_t pairs[DIRECT_FORMATS][2]) {
+    dnnl_format_tag_t in[MAX_FORMATS], out[MAX_FORMATS];
+    const int ins = own_formats(g->in, in), outs = own_formats(g->out, out);
+    int count = 0;
+    for (int i = 0; i < ins; i++)
+        for (int j = 0; j < outs && count < DIRECT_FORMATS - 2; j++) {
+            pairs[count][0] = in[i];
+            pairs[count++][1] = out[j];
+        }
+    pairs[count][0] = g->in.c <= 4 ? dnnl_nchw : dnnl_nhwc;
+    pairs[count++][1] = g->in.c <= 4 ? out[0] : dnnl_nhwc;
+    pairs[count][0] = pairs[count][1] = dnnl_nhwc;
+    return count + 1;
+}
+
+static dnnl_primitive_desc_t choose(const request *r, dnnl_format_tag_t chosen[2]) {
+    dnnl_format_tag_t pairs[DIRECT_FORMATS][2];
+    const int count = layouts_to_try(r->g, pairs);
+    dnnl_primitive_desc_t slow = NULL;
+    if (winograd_fits(r->g)) {
+        dnnl_primitive_desc_t pd = propose(r, dnnl_convolution_winograd, dnnl_nChw16c, dnnl_nChw16c);
+        chosen[0] = chosen[1] = dnnl_nChw16c;
+        if (pd) return pd;
+    }
+    for (int i = 0; i < count; i++) {
+        dnnl_primitive_desc_t pd = propose(r, dnnl_convolution_direct, pairs[i][0], pairs[i][1]);
+        if (!pd) continue;
+        if (!tc_dnn_is_slow(pd) || i == count - 1) {
+            if (slow) dnnl_primitive_desc_destroy(slow);
+            memcpy(chosen, pairs[i], sizeof pairs[i]);
+            return pd;
+        }
+        if (slow)
+            dnnl_primitive_desc_destroy(pd);
+        else {
+            slow = pd;
+            memcpy(chosen, pairs[i], sizeof pairs[i]);
+        }
+    }
+    return slow;
+}
+
+/* ---- planning a direction ---- */
+
+static bool is_own(tc_shape s, dnnl_format_tag_t tag) {
+    dnnl_format_tag_t own[MAX_FORMATS];
+    const int count = own_formats(s, own);
+    for (int i = 0; i < count; i++)
+        if (own[i] == tag) return true;
+    return false;
+}
+
+/* A reorder between the tensor's own layout and `tag`, with temporary memory, if they differ. */
+static tc_status plan_reorder(tc_device *device, tc_shape s, dnnl_format_tag_t tag, bool back, tc_dnn_op *op,
+                              void **temporary, tc_error *error) {
+    if (is_own(s, tag)) return TC_OK;
+    dnnl_format_tag_t own[MAX_FORMATS];
+    own_formats(s, own);
+    const dnnl_memory_desc_t mine = activation_desc(s, own[0]), theirs = activation_desc(s, tag);
+    tc_status status = tc_dnn_allocate(device, &theirs, temporary, error);
+    if (status == TC_OK)
+        status = tc_dnn_reorder_create(device, back ? &theirs : &mine, back ? &mine : &theirs, false, op, error);
+    return status;
+}
+
+typedef struct argument_list {
+    int count;
+    int role[TC_OP_ARGUMENTS];
+    dnnl_query_t query[TC_OP_ARGUMENTS]; /* of the argument's descriptor */
+} argument_list;
+
+static const argument_list roles_of[] = {
+    [FORWARD] = {4,
+                 {DNNL_ARG_SRC, DNNL_ARG_DST, DNNL_ARG_WEIGHTS, DNNL_ARG_BIAS},
+                 {dnnl_query_src_md, dnnl_query_dst_md, dnnl_query_weights_md, dnnl_query_weights_md}},
+    [DATA] = {3,
+              {DNNL_ARG_DIFF_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_WEIGHTS},
+              {dnnl_query_diff_src_md, dnnl_query_diff_dst_md, dnnl_query_weights_md}},
+    [GRADIENT] = {4,
+                  {DNNL_ARG_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_DIFF_BIAS},
+                  {dnnl_query_src_md, dnnl_query_diff_dst_md, dnnl_query_diff_weights_md, dnnl_query_diff_weights_md}},
+};
+
+/* Plans one direction; afterwards d->op.desc[2] says how it wants its weights. */
+static tc_status plan_direction(const request *r, direction *d, tc_error *error) {
+    const argument_list *roles = &roles_of[r->kind];
+    const int arguments = r->kind == DATA || r->bias ? roles->count : roles->count - 1;
+    dnnl_format_tag_t tag[2];
+    dnnl_primitive_desc_t pd = choose(r, tag);
+    if (!pd)
+        return tc_raise(error, TC_FAILED,
+                        "oneDNN: no convolution %d→%d, window %d, stride %d, groups %d; use --device reference",
+                        r->g->in.c, r->g->out.c, r->g->kernel, r->g->stride, r->g->groups);
+    dnnl_memory_desc_t desc[TC_OP_ARGUMENTS];
+    for (int i = 0; i < arguments; i++) desc[i] = *dnnl_primitive_desc_query_md(pd, roles->query[i], i == 3);
+    tc_status status = TC_OK;
+    TC_TRY(tc_dnn_op_create(r->device, pd, arguments, roles->role, desc, &d->op, error));
+    TC_TRY(plan_reorder(r->device, r->g->in, tag[0], r->kind == DATA, &d->in[0], &d->temporary[0], error));
+    TC_TRY(plan_reorder(r->device, r->g->out, tag[1], r->kind == FORWARD, &d->in[1], &d->temporary[1], error));
+done:
+    return status;
+}
+
+/* A forward operation that adds to its result has to find there what it adds to. */
+static tc_status plan_accumulation(tc_device *device, tc_shape out, direction *d, tc_error *error) {
+    dnnl_format_tag_t own[MAX_FORMATS];
+    if (!tc_dnn_op_exists(&d->in[1])) return TC_OK;
+    own_formats(out, own);
+    const dnnl_memory_desc_t mine = activation_desc(out, own[0]);
+    return tc_dnn_reorder_create(device, &mine, &d->op.desc[1], false, &d->before, error);
+}
+
+static void destroy_direction(tc_device *device, direction *d) {
+    tc_dnn_op_destroy(&d->op);
+    tc_dnn_op_destroy(&d->before);
+    for (int i = 0; i < 2; i++) {
+        tc_dnn_op_destroy(&d->in[i]);
+        device->k->release(device, d->temporary[i]);
+    }
+}
+
+/* Runs one direction on (in-side activation, out-side activation, weights, bias), reordering around it where planned.
+ */
+static void run_direction(const tc_device *device, const direction *d, sense kind, const void *in, const void *out,
+                          const void *weights, const void *bias) {
+    const void *side[2] = {in, out};
+    const int result = kind == FORWARD ? 1 : kind == DATA ? 0 : -1;
+    const void *given[TC_OP_ARGUMENTS] = {in, out, weights, bias};
+    for (int i = 0; i < 2; i++) {
+        if (!tc_dnn_op_exists(&d->in[i])) continue;
+        given[i] = d->temporary[i];
+        if (i != result) tc_dnn_run(device, &d->in[i], (const void *[]){side[i], d->temporary[i]});
+    }
+    if (result >= 0 && tc_dnn_op_exists(&d->before))
+        tc_dnn_run(device, &d->before, (const void *[]){side[result], d->temporary[result]});
+    tc_dnn_run(device, &d->op, given);
+    if (result >= 0 && tc_dnn_op_exists(&d->in[result]))
+        tc_dnn_run(device, &d->in[result], (const void *[]){d->temporary[result], side[result]});
+}
+
+/* ---- weights ---- */
+
+static tc_status plan_packed(tc_device *device, const tc_convolution *g, const dnnl_memory_desc_t *wanted, packed *p,
+                             tc_error *error) {
+    const dnnl_memory_desc_t plain = weights_desc(g, false);
+    tc_status status = TC_OK;
+    TC_TRY(tc_dnn_reorder_create(device, &plain, wanted, false, &p->reorder, error));
+    for (int i = 0; i < (g->tangents ? 2 : 1); i++) TC_TRY(tc_dnn_allocate(device, wanted, &p->memory[i], error));
+done:
+    return status;
+}
+
+static void destroy_packed(tc_device *device, packed *p) {
+    tc_dnn_op_destroy(&p->reorder);
+    for (int i = 0; i < 2; i++) device->k->release(device, p->memory[i]);
+}
+
+static void pack(const tc_conv_plan *plan, const packed *p, int which, const void *weights) {
+    if (tc_dnn_op_exists(&p->reorder))
+        tc_dnn_run(plan->device, &p->reorder, (const void *[]){weights, p->memory[which]});
+}
+
+/* ---- the plan ---- */
+
+static tc_status plan_forward(tc_conv_plan *plan, bool relu, bool accumulate, bool bias, direction *d,
+                              tc_error *error) {
+    dnnl_post_ops_t post = NULL;
+    dnnl_post_ops_create(&post);
+    if (accumulate) dnnl_post_ops_append_sum(post, 1);
+    if (relu) dnnl_post_ops_append_eltwise(post, 1, dnnl_eltwise_relu, 0, 0);
+    request r = {plan->device, &plan->g, FORWARD, bias, tc_dnn_attributes(post)};
+    tc_status status = plan_direction(&r, d, error);
+    if (status == TC_OK && accumulate) status = plan_accumulation(plan->device, plan->g.out, d, error);
+    dnnl_post_ops_destroy(post);
+    dnnl_primitive_attr_destroy(r.attributes);
+    return status;
+}
+
+static tc_status plan_all_forward(tc_conv_plan *plan, tc_error *error) {
+    const tc_convolution *g = &plan->g;
+    tc_status status = TC_OK;
+    TC_TRY(plan_forward(plan, g->relu, false, g->bias, &plan->forward, error));
+    TC_TRY(plan_packed(plan->device, g, &plan->forward.op.desc[2], &plan->forward_weights, error));
+    if (!g->tangents) goto done;
+    TC_TRY(plan_forward(plan, false, false, g->bias, &plan->forward_tangent, error));
+    TC_TRY(plan_forward(plan, false, true, false, &plan->forward_more, error));
+    plan->share_more = dnnl_memory_desc_equal(&plan->forward_more.op.desc[2], &plan->forward.op.desc[2]);
+    if (!plan->share_more)
+        TC_TRY(plan_packed(plan->device, g, &plan->forward_more.op.desc[2], &plan->more_weights, error));
+done:
+    return status;
+}
+
+static tc_status plan_backward(tc_conv_plan *plan, tc_error *error) {
+    const tc_convolution *g = &plan->g;
+    request r = {plan->device, g, DATA, false, tc_dnn_attributes(NULL)};
+    tc_status status = TC_OK;
+    if (!g->first) {
+        TC_TRY(plan_direction(&r, &plan->data, error));
+        TC_TRY(plan_packed(plan->device, g, &plan->data.op.desc[2], &plan->data_weights, error));
+    }
+    if (g->forward_only) goto done;
+    r.kind = GRADIENT;
+    r.bias = g->bias;
+    TC_TRY(plan_direction(&r, &plan->gradient, error));
+    const dnnl_memory_desc_t plain = weights_desc(g, false), *theirs = &plan->gradient.op.desc[2];
+    TC_TRY(tc_dnn_allocate(plan->device, theirs, &plan->gradient_blocked, error));
+    TC_TRY(tc_dnn_reorder_create(plan->device, theirs, &plain, false, &plan->unpack, error));
+    TC_TRY(tc_dnn_reorder_create(plan->device, theirs, &plain, true, &plan->unpack_more, error));
+done:
+    dnnl_primitive_attr_destroy(r.attributes);
+    return status;
+}
+
+tc_status tc_cpu_conv_create(tc_device *device, const tc_convolution *geometry, tc_conv_plan **plan, tc_error *error) {
+    tc_conv_plan *made = NULL;
+    tc_status status = TC_OK;
+    *plan = NULL;
+    TC_TRY(tc_new(&made, 1, sizeof *made, error));
+    made->device = device;
+    made->g = *geometry;
+    TC_TRY(plan_all_forward(made, error));
+    TC_TRY(plan_backward(made, error));
+    if (geometry->bias) {
+        TC_TRY(tc_device_reals(device, (size_t)geometry->out.c, &made->zero_bias, error));
+        TC_TRY(tc_device_reals(device, (size_t)geometry->out.c, &made->unwanted_bias, error));
+    }
+    *plan = made;
+done:
+    if (status != TC_OK && made) tc_cpu_conv_destroy(device, made);
+    return status;
+}
+
+void tc_cpu_conv_destroy(tc_device *device, tc_conv_plan *plan) {
+    direction *directions[] = {&plan->forward, &plan->forward_tangent, &plan->forward_more, &plan->data,
+                               &plan->gradient};
+    packed *weights[] = {&plan->forward_weights, &plan->more_weights, &plan->data_weights};
+    for (size_t i = 0; i < sizeof directions / sizeof *directions; i++) destroy_direction(device, directions[i]);
+    for (size_t i = 0; i < sizeof weights / sizeof *weights; i++) destroy_packed(device, weights[i]);
+    tc_dnn_op_destroy(&plan->unpack);
+    tc_dnn_op_destroy(&plan->unpack_more);
+    device->k->release(device, plan->gradient_blocked);
+    device->k->release(device, plan->zero_bias);
+    device->k->release(device, plan->unwanted_bias);
+    free(plan);
+}
+
+void tc_cpu_conv_pack(tc_conv_plan *plan, int which, const void *weights) {
+    pack(plan, &plan->forward_weights, which, weights);
+    pack(plan, &plan->more_weights, which, weights);
+    pack(plan, &plan->data_weights, which, weights);
+}
+
+void tc_cpu_conv_forward(tc_conv_plan *plan, int which, const void *x, const void *bias, void *z, bool accumulate) {
+    const direction *d = accumulate              ? &plan->forward_more
+                         : which == TC_WEIGHTS_T ? &plan->forward_tangent
+                                                 : &plan->forward;
+    const packed *p = accumulate && !plan->share_more ? &plan->more_weights : &plan->forward_weights;
+    run_direction(plan->device, d, FORWARD, x, z, p->memory[which], bias ? bias : plan->zero_bias);
+}
+
+void tc_cpu_conv_backward_data(tc_conv_plan *plan, int which, const void *dz, void *dx) {
+    run_direction(plan->device, &plan->data, DATA, dx, dz, plan->data_weights.memory[which], NULL);
+}
+
+void tc_cpu_conv_backward_weights(tc_conv_plan *plan, const void *x, const void *dz, void *dw, void *db,
+                                  bool accumulate) {
+    const bool direct_bias = db && !accumulate;
+    run_direction(plan->device, &plan->gradient, GRADIENT, x, dz, plan->gradient_blocked,
+                  direct_bias ? db : plan->unwanted_bias);
+    tc_dnn_run(plan->device, accumulate ? &plan->unpack_more : &plan->unpack,
+               (const void *[]){plan->gradient_blocked, dw});
+    if (db && accumulate) plan->device->k->axpby(plan->device, (size_t)plan->g.out.c, 1, plan->unwanted_bias, 1, db);
+}
