@@ -75,7 +75,7 @@ typedef struct tc_norm {
     /* backward */
     tc_sum dy;
     void *q; /* dy summed and masked by the ReLU: also the residual's cotangent. May be
-                the buffer of dy.term[0]. NULL: dy has one term and there is no ReLU */
+                the buffer of dy.term[0]. NULL: dy has one term and no ReLU; that term is q */
     void *dz;
     void *dgamma, *dbeta; /* [c]; may be NULL in evaluation mode, and then z is not read */
     /* tangent of forward */

@@ -1,29 +1,17 @@
-/* augment.c — three elements of the stream a sample: across, down, flip. */
 #include "data/augment.h"
 
-#include <math.h>
-
-static int32_t draw_flip(tc_stream stream, uint64_t sample, bool flip) {
-    return flip && tc_uniform_at(stream, 3 * sample + 2) < 0.5;
+/* A whole number in [−crop, crop] from 24 of the 64 bits: one draw serves a sample. */
+static float whole_shift(uint64_t bits, int64_t crop) {
+    return (float)((int64_t)(((bits & 0xffffff) * (uint64_t)(2 * crop + 1)) >> 24) - crop);
 }
 
-tc_warp tc_warp_for_training(tc_stream stream, uint64_t sample, int crop, bool flip) {
-    const double places = 2.0 * crop + 1;
-    const double dx = floor(places * tc_uniform_at(stream, 3 * sample)) - crop;
-    const double dy = floor(places * tc_uniform_at(stream, 3 * sample + 1)) - crop;
-    return (tc_warp){(float)dx, (float)dy, draw_flip(stream, sample, flip)};
+tc_warp tc_warp_for_training(tc_stream stream, uint64_t sample, int64_t crop, bool flip) {
+    const uint64_t bits = tc_bits_at(stream, sample);
+    return (tc_warp){whole_shift(bits, crop), whole_shift(bits >> 24, crop), flip && bits >> 63};
 }
 
 tc_warp tc_warp_for_crafting(tc_stream stream, uint64_t sample, double reach, bool flip) {
-    const double dx = reach * (2 * tc_uniform_at(stream, 3 * sample) - 1);
-    const double dy = reach * (2 * tc_uniform_at(stream, 3 * sample + 1) - 1);
-    return (tc_warp){(float)dx, (float)dy, draw_flip(stream, sample, flip)};
-}
-
-void tc_warps_for_training(tc_stream stream, uint64_t first, size_t count, int crop, bool flip, tc_warp *warps) {
-    for (size_t i = 0; i < count; i++) warps[i] = tc_warp_for_training(stream, first + i, crop, flip);
-}
-
-void tc_warps_for_crafting(tc_stream stream, uint64_t first, size_t count, double reach, bool flip, tc_warp *warps) {
-    for (size_t i = 0; i < count; i++) warps[i] = tc_warp_for_crafting(stream, first + i, reach, flip);
+    return (tc_warp){(float)(reach * (2 * tc_uniform_at(stream, 3 * sample) - 1)),
+                     (float)(reach * (2 * tc_uniform_at(stream, 3 * sample + 1) - 1)),
+                     flip && tc_uniform_at(stream, 3 * sample + 2) < 0.5};
 }

@@ -9,13 +9,9 @@
 
 /* For training: the crop of an image padded with `crop` zeros around, which is a shift by whole pixels in
  * [−crop, crop], and a left-right flip half of the time. */
-tc_warp tc_warp_for_training(tc_stream stream, uint64_t sample, int crop, bool flip);
+tc_warp tc_warp_for_training(tc_stream stream, uint64_t sample, int64_t crop, bool flip);
 
 /* For crafting: a shift by real numbers in [−reach, reach] (Witches' Brew: 4 pixels of 32), and a flip. */
 tc_warp tc_warp_for_crafting(tc_stream stream, uint64_t sample, double reach, bool flip);
-
-/* Of the samples first … first + count − 1, in order. */
-void tc_warps_for_training(tc_stream stream, uint64_t first, size_t count, int crop, bool flip, tc_warp *warps);
-void tc_warps_for_crafting(tc_stream stream, uint64_t first, size_t count, double reach, bool flip, tc_warp *warps);
 
 #endif

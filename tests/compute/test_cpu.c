@@ -227,10 +227,11 @@ static tc_norm norm_on(int d, const norm_arrays *a, tc_shape shape, int flags, i
 static void check_norm(tc_shape shape, int flags, int terms) {
     const norm_arrays a = make_arrays(shape);
     BOTH(d) {
-        const tc_norm norm = norm_on(d, &a, shape, flags, terms);
+        tc_norm norm = norm_on(d, &a, shape, flags, terms);
         ON(d, norm_forward, &norm);
         ON(d, norm_backward, &norm);
         ON(d, norm_forward_tangent, &norm);
+        if (!norm.q) norm.q = a.dy[0].at[d]; /* the layer says where backward's q is, even if it is only dy */
         ON(d, norm_backward_tangent, &norm);
     }
     const struct {

@@ -38,7 +38,7 @@ tc_status tc_cpu_open(tc_device *device, tc_error *error) {
     TC_TRY(tc_new(&state, 1, sizeof *state, error));
     device->state = state;
     TC_TRY(tc_dnn_open(device, error));
-    TC_TRY(device->k->allocate(device, TC_PARTIALS * sizeof(double), &state->partials, error));
+    TC_TRY(tc_new(&state->partials, TC_PARTIALS, sizeof *state->partials, error));
 done:
     if (status != TC_OK && state) tc_cpu_close(device);
     return status;
@@ -47,7 +47,7 @@ done:
 void tc_cpu_close(tc_device *device) {
     tc_cpu_state *state = tc_cpu_state_of(device);
     tc_dnn_close(device);
-    device->k->release(device, state->partials);
+    free(state->partials);
     free(state);
     device->state = NULL;
 }

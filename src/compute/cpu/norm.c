@@ -112,6 +112,7 @@ static double count_of(const tc_norm *norm) {
 
 #define FLOATS(pointer)       ((float *)(pointer))
 #define CONST_FLOATS(pointer) ((const float *)(pointer))
+#define GATHERED(norm)        CONST_FLOATS((norm)->q ? (norm)->q : (norm)->dy.term[0])
 #define AT(it, image)         ((it)->offset + (size_t)(image) * (it)->plane)
 
 /* ---- forward ---- */
@@ -263,13 +264,12 @@ ALWAYS_INLINE void backward_body(int m, size_t stride, const tc_norm *norm, cons
         b[l] = -a[l] * inv.v[l] * dgamma.v[l] / count;
         c[l] = -a[l] * dbeta.v[l] / count - b[l] * mean.v[l];
     }
-    const float *from = CONST_FLOATS(norm->q ? norm->q : norm->dy.term[0]);
+    const float *from = GATHERED(norm);
     for (int image = it->first; image < it->last; image++) {
         const float *q = from + AT(it, image), *z = CONST_FLOATS(norm->z) + AT(it, image);
         float *dz = FLOATS(norm->dz) + AT(it, image);
-        for (size_t p = 0; p < it->pixels; p++)
-            EACH_LANE(m)
-            dz[p * stride + (size_t)l] = a[l] * q[p * stride + (size_t)l] + b[l] * z[p * stride + (size_t)l] + c[l];
+        for (size_t p = 0; p < it->pixels; p++) EACH_LANE(m)
+        dz[p * stride + (size_t)l] = a[l] * q[p * stride + (size_t)l] + b[l] * z[p * stride + (size_t)l] + c[l];
     }
 }
 
@@ -378,7 +378,7 @@ ALWAYS_INLINE void gather_tangent_body(int m, size_t stride, const tc_norm *norm
     const lanes mean = load(norm->mean, it, 0), inv = load(norm->inv_std, it, 0), gamma = load(norm->gamma, it, 1),
                 gamma_t = load(norm->gamma_t, it, 0);
     const bool apply = !norm->training && norm->dz_t;
-    const float *q = CONST_FLOATS(norm->q);
+    const float *q = GATHERED(norm);
     for (int image = it->first; image < it->last; image++) {
         float s0[LANES] = {0}, s1[LANES] = {0}, s2[LANES] = {0};
         for (size_t p = 0; p < it->pixels; p++) {
@@ -394,10 +394,8 @@ ALWAYS_INLINE void gather_tangent_body(int m, size_t stride, const tc_norm *norm
                 }
                 if (norm->z_t) EACH_LANE(m) s2[l] += q[at + (size_t)l] * CONST_FLOATS(norm->z_t)[at + (size_t)l];
             }
-            if (apply)
-                EACH_LANE(m)
-                FLOATS(norm->dz_t)[at + (size_t)l] =
-                    inv.v[l] * (gamma.v[l] * q_t[l] + gamma_t.v[l] * q[at + (size_t)l]);
+            if (apply) EACH_LANE(m)
+            FLOATS(norm->dz_t)[at + (size_t)l] = inv.v[l] * (gamma.v[l] * q_t[l] + gamma_t.v[l] * q[at + (size_t)l]);
         }
         add_partial(partial, 0, m, s0);
         add_partial(partial, 1, m, s1);
@@ -443,7 +441,7 @@ static tangent_form form_of(const tc_norm *norm, const item *it) {
 
 ALWAYS_INLINE void backward_tangent_body(int m, size_t stride, const tc_norm *norm, const item *it, bool with_z_t) {
     const tangent_form f = form_of(norm, it);
-    const float *q_t = CONST_FLOATS(norm->q_t ? norm->q_t : norm->dy_t.term[0]), *q = CONST_FLOATS(norm->q);
+    const float *q_t = CONST_FLOATS(norm->q_t ? norm->q_t : norm->dy_t.term[0]), *q = GATHERED(norm);
     for (int image = it->first; image < it->last; image++) {
         for (size_t p = 0; p < it->pixels; p++) {
             const size_t at = AT(it, image) + p * stride;

@@ -13,7 +13,7 @@ typedef struct tc_cpu_state {
     dnnl_stream_t stream;
     char *scratch; /* every primitive's temporary memory: they run one after the other */
     size_t scratch_bytes;
-    void *partials; /* of reductions: [TC_PARTIALS] doubles */
+    double *partials; /* of reductions: [TC_PARTIALS] doubles */
 } tc_cpu_state;
 
 enum { TC_PARTIALS = 1 << 20 };

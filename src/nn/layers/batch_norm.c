@@ -83,8 +83,7 @@ static void forward_tangent(tc_step *s) {
 }
 
 static void backward_tangent(tc_step *s) {
-    tc_norm norm = describe(s);
-    if (!norm.q) norm.q = (void *)(uintptr_t)s->dy.term[0];
+    const tc_norm norm = describe(s);
     s->device->k->norm_backward_tangent(s->device, &norm);
     deliver(s, s->g_t, s->saved[SUM_T]);
 }
