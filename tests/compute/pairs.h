@@ -80,13 +80,13 @@ static inline pair raw(const void *bytes, size_t size) {
     return pairs[pair_count++] = p;
 }
 
-/* value(i) for every element, the same float on both. */
+/* Random numbers of that mean and standard deviation, the same floats on both; uniform ones, because they are cheap. */
 static inline pair filled(size_t count, double centre, double spread) {
     const pair p = empty(count);
     const tc_stream stream = tc_stream_child(tc_stream_make(23), "pairs", draws++);
     float *x = malloc((count ? count : 1) * sizeof *x);
     assert_non_null(x);
-    for (size_t i = 0; i < count; i++) x[i] = (float)(centre + spread * tc_normal_at(stream, i));
+    for (size_t i = 0; i < count; i++) x[i] = (float)(centre + spread * sqrt(12.0) * (tc_uniform_at(stream, i) - 0.5));
     BOTH(d) ON(d, upload_float, p.at[d], x, count);
     free(x);
     return p;
