@@ -40,6 +40,7 @@ typedef struct tc_convolution {
     bool relu;         /* forward ends in max(0, z); needs no accumulation there */
     bool first;        /* backward_data will not be asked for */
     bool forward_only; /* neither will backward_weights */
+    bool direct;       /* no algorithm that trades exactness for speed (Winograd) */
     bool tangents;     /* the second set of packed weights, Ẇ, will be asked for */
 } tc_convolution;
 

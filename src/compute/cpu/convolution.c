@@ -84,7 +84,7 @@ typedef struct request {
 } request;
 
 static bool winograd_fits(const tc_convolution *g) {
-    return g->kernel == 3 && g->stride == 1 && g->groups == 1 && g->padding == 1 && g->in.block == 16 &&
+    return !g->direct && g->kernel == 3 && g->stride == 1 && g->groups == 1 && g->padding == 1 && g->in.block == 16 &&
            g->out.block == 16 && g->in.c >= 32 && g->out.c >= 32;
 }
 

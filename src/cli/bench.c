@@ -1,0 +1,308 @@
+/* bench.c — `tocsin bench`: how fast this machine does the work that attacks are made of, in the same cases and under
+ * the same names as the PyTorch script it is laid beside.
+ *
+ *     grad       loss and its gradient by all parameters (training mode)
+ *     gradmatch  one gradient-matching step: the gradient by all parameters, its cosine to a fixed one, and the
+ *                gradient of that by the images (evaluation mode)
+ *     hvp        gradient and Hessian-vector product
+ *
+ * gflops counts the multiplications and additions of the direct algorithm, at 2 a multiply-accumulate, in units of
+ * forward passes: 3 for a gradient, 7 for a matching step, 9 for a Hessian-vector product (docs/derivatives.md).
+ * peak_fraction is that rate over the best direct convolution measured in the same run; Winograd's algorithm, which
+ * multiplies less, can take it above 1. */
+#include "base/file.h"
+#include "base/log.h"
+#include "cli/cli.h"
+#include "compute/device.h"
+#include "nn/pass.h"
+#include "nn/weights.h"
+#include "zoo/zoo.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { MAX_REPEATS = 1000, CLASSES = 10, PEAK_REPEATS = 7 };
+
+static const tc_flag flags[] = {
+    {"json", "FILE", "write the figures as a list of JSON objects; - for standard output"},
+    {"repeat", "N", "measurements a figure; the median is shown [5]"},
+    {"threads", "N", "threads to compute with; 0: all cores"},
+    TC_COMMON_FLAGS,
+    TC_FLAGS_END,
+};
+
+static const tc_usage usage = {
+    .command = "bench",
+    .operands = "[NAME]",
+    .summary = "measure gradients, matching steps and Hessian-vector products",
+    .details = "NAME: only the cases whose name contains it, e.g. lenet or resnet18-w16.\n",
+    .most = 1,
+    .flags = flags,
+};
+
+typedef enum operation { GRAD, GRADMATCH, HVP, OPERATIONS } operation;
+
+static const struct {
+    const char *name;
+    double passes; /* of the whole network's forward convolutions */
+    tc_mode mode;
+    unsigned want;
+} operations[] = {
+    [GRAD] = {"grad", 3, TC_TRAIN, TC_WANT_GRAD_THETA},
+    [GRADMATCH] = {"gradmatch", 7, TC_EVALUATE, TC_WANT_GRAD_THETA | TC_WANT_JVP_X},
+    [HVP] = {"hvp", 9, TC_TRAIN, TC_WANT_GRAD_THETA | TC_WANT_JVP_THETA},
+};
+
+static const struct {
+    const char *name, *model, *setting; /* setting: NULL for none */
+    int side, channels, batch;
+    operation operation[2];
+} cases[] = {
+    {"resnet18-w64", "resnet18", "width=64", 32, 3, 64, {GRAD, GRADMATCH}},
+    {"resnet18-w16", "resnet18", "width=16", 32, 3, 128, {GRAD, GRADMATCH}},
+    {"lenet-b16", "lenet", NULL, 28, 1, 16, {GRAD, HVP}},
+    {"lenet-b1000", "lenet", NULL, 28, 1, 1000, {GRAD, HVP}},
+    {"logreg-b1000", "logreg", NULL, 28, 1, 1000, {GRAD, HVP}},
+    {"mlp-b1000", "mlp", NULL, 28, 1, 1000, {GRAD, HVP}},
+    {"cnn-b1000", "cnn", NULL, 28, 1, 1000, {GRAD, HVP}},
+};
+enum { CASES = sizeof cases / sizeof *cases };
+
+typedef struct figure {
+    double ms, gflops, peak_fraction, mib;
+} figure;
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int ascending(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* ---- the machine's convolution peak ---- */
+
+static tc_status measure_convolution(tc_device *device, int channels, int side, double *gflops, tc_error *error) {
+    const tc_shape s = {32, side, side, channels,
+                        device->channel_block && channels % device->channel_block == 0 ? device->channel_block
+                                                                                       : channels};
+    const tc_convolution geometry = {.in = s,
+                                     .out = s,
+                                     .kernel = 3,
+                                     .stride = 1,
+                                     .padding = 1,
+                                     .groups = 1,
+                                     .first = true,
+                                     .forward_only = true,
+                                     .direct = true};
+    tc_conv_plan *plan = NULL;
+    float *x = NULL, *z = NULL, *w = NULL;
+    double best = INFINITY;
+    tc_status status = TC_OK;
+    TC_TRY(tc_device_reals(device, tc_shape_count(s), &x, error));
+    TC_TRY(tc_device_reals(device, tc_shape_count(s), &z, error));
+    TC_TRY(tc_device_reals(device, 9u * (size_t)channels * (size_t)channels, &w, error));
+    TC_TRY(device->k->conv_create(device, &geometry, &plan, error));
+    device->k->normal(device, tc_shape_count(s), tc_stream_make(1), 1, x);
+    device->k->normal(device, 9u * (size_t)channels * (size_t)channels, tc_stream_make(2), 1, w);
+    device->k->conv_pack(plan, TC_WEIGHTS, w);
+    for (int i = 0; i < PEAK_REPEATS; i++) {
+        const double start = now();
+        device->k->conv_forward(plan, TC_WEIGHTS, x, NULL, z, false);
+        best = fmin(best, now() - start);
+    }
+    *gflops = 2e-9 * 9 * channels * (double)tc_shape_count(s) / best;
+done:
+    if (plan) device->k->conv_destroy(device, plan);
+    device->k->release(device, x);
+    device->k->release(device, z);
+    device->k->release(device, w);
+    return status;
+}
+
+static tc_status measure_peak(tc_device *device, double *peak, tc_error *error) {
+    static const int geometries[][2] = {{64, 32}, {128, 16}, {256, 8}, {512, 4}};
+    tc_status status = TC_OK;
+    *peak = 0;
+    for (size_t i = 0; i < sizeof geometries / sizeof *geometries; i++) {
+        double gflops = 0;
+        TC_TRY(measure_convolution(device, geometries[i][0], geometries[i][1], &gflops, error));
+        *peak = fmax(*peak, gflops);
+    }
+done:
+    return status;
+}
+
+/* ---- one case ---- */
+
+typedef struct bench {
+    tc_device *device;
+    tc_model *model;
+    tc_pass *pass;
+    operation operation;
+    size_t parameters;
+    void *theta, *state, *g, *v, *out; /* out: ġ_x or ġ_θ */
+} bench;
+
+static void close_bench(bench *b) {
+    void *held[] = {b->theta, b->state, b->g, b->v, b->out};
+    for (size_t i = 0; i < sizeof held / sizeof *held; i++)
+        if (held[i]) b->device->k->release(b->device, held[i]);
+    tc_pass_free(b->pass);
+    tc_model_free(b->model);
+}
+
+static tc_status open_bench(bench *b, int which, tc_error *error) {
+    const int n = cases[which].batch, side = cases[which].side, channels = cases[which].channels;
+    const tc_pass_options options = {
+        .batch = n, .mode = operations[b->operation].mode, .want = operations[b->operation].want};
+    const size_t pixels = (size_t)n * (size_t)side * (size_t)side * (size_t)channels;
+    tc_weights weights = {0};
+    int32_t *labels = NULL;
+    tc_status status = TC_OK;
+    TC_TRY(tc_zoo_build(cases[which].model, tc_nhwc(1, side, side, channels), CLASSES, &cases[which].setting,
+                        cases[which].setting ? 1 : 0, &b->model, error));
+    b->parameters = tc_model_parameters(b->model);
+    TC_TRY(tc_weights_create(b->model, &weights, error));
+    tc_model_init(b->model, tc_stream_make(1), weights.theta, weights.state);
+    TC_TRY(tc_device_reals(b->device, b->parameters, &b->theta, error));
+    TC_TRY(tc_device_reals(b->device, tc_model_state(b->model), &b->state, error));
+    TC_TRY(tc_device_reals(b->device, b->parameters, &b->g, error));
+    TC_TRY(tc_device_reals(b->device, b->parameters, &b->v, error));
+    TC_TRY(tc_device_reals(b->device, b->parameters > pixels ? b->parameters : pixels, &b->out, error));
+    TC_TRY(tc_pass_create(b->device, b->model, &options, &b->pass, error));
+    TC_TRY(tc_new(&labels, (size_t)n, sizeof *labels, error));
+    for (int i = 0; i < n; i++) labels[i] = (int32_t)(tc_bits_at(tc_stream_make(2), (uint64_t)i) % CLASSES);
+    b->device->k->upload_bytes(b->device, tc_pass_labels(b->pass), labels, (size_t)n * sizeof *labels);
+    b->device->k->upload_float(b->device, b->theta, weights.theta, b->parameters);
+    b->device->k->upload_float(b->device, b->state, weights.state, tc_model_state(b->model));
+    b->device->k->normal(b->device, pixels, tc_stream_make(3), 1, tc_pass_input(b->pass));
+    b->device->k->normal(b->device, b->parameters, tc_stream_make(4), 1, b->v);
+done:
+    free(labels);
+    tc_weights_free(&weights);
+    return status;
+}
+
+/* u = ∂φ/∂g of φ = 1 − ⟨g, v⟩/(‖g‖‖v‖), into g. */
+static void cosine_cotangent(bench *b) {
+    const tc_kernels *k = b->device->k;
+    const double inner = k->dot(b->device, b->parameters, b->g, b->v);
+    const double gg = k->dot(b->device, b->parameters, b->g, b->g), vv = k->dot(b->device, b->parameters, b->v, b->v);
+    const double scale = 1 / sqrt(gg * vv);
+    k->axpby(b->device, b->parameters, -scale, b->v, inner * scale / gg, b->g);
+}
+
+static void run_once(bench *b) {
+    tc_pass_grad(b->pass, b->theta, b->state, b->g, NULL);
+    if (b->operation == HVP) tc_pass_grad_jvp(b->pass, b->v, NULL, b->out, NULL);
+    if (b->operation != GRADMATCH) return;
+    cosine_cotangent(b);
+    tc_pass_grad_jvp(b->pass, b->g, NULL, NULL, b->out);
+}
+
+static double median_seconds(bench *b, int repeats) {
+    double seconds[MAX_REPEATS];
+    run_once(b);
+    for (int i = 0; i < repeats; i++) {
+        const double start = now();
+        run_once(b);
+        seconds[i] = now() - start;
+    }
+    qsort(seconds, (size_t)repeats, sizeof *seconds, ascending);
+    return seconds[repeats / 2];
+}
+
+static tc_status measure(tc_device *device, int which, operation op, int repeats, double peak, figure *f,
+                         tc_error *error) {
+    bench b = {.device = device, .operation = op};
+    tc_status status = TC_OK;
+    TC_TRY(open_bench(&b, which, error));
+    const double seconds = median_seconds(&b, repeats);
+    const double flops = 2 * operations[op].passes * tc_model_macs(b.model) * cases[which].batch;
+    *f = (figure){
+        .ms = 1e3 * seconds, .gflops = 1e-9 * flops / seconds, .mib = (double)tc_pass_bytes(b.pass) / (1 << 20)};
+    f->peak_fraction = f->gflops / peak;
+done:
+    close_bench(&b);
+    return status;
+}
+
+/* ---- all of them ---- */
+
+static tc_status record(json_t *list, int which, operation op, const figure *f, tc_error *error) {
+    json_t *row = json_pack("{s:s, s:s, s:i, s:f, s:f, s:f, s:f}", "name", cases[which].name, "op", operations[op].name,
+                            "batch", cases[which].batch, "ms", f->ms, "gflops", f->gflops, "peak_fraction",
+                            f->peak_fraction, "workspace_mib", f->mib);
+    if (!row || json_array_append_new(list, row) != 0) return tc_raise(error, TC_FAILED, "bench: out of memory");
+    return TC_OK;
+}
+
+static tc_status write_json(const json_t *list, const char *path, tc_error *error) {
+    char *text = json_dumps(list, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
+    if (!text) return tc_raise(error, TC_FAILED, "bench: out of memory");
+    tc_status status = TC_OK;
+    if (strcmp(path, "-") != 0)
+        status = tc_file_write(path, text, strlen(text), error);
+    else if (puts(text) < 0)
+        status = tc_raise(error, TC_FAILED, "bench: standard output cannot be written");
+    free(text);
+    return status;
+}
+
+static tc_status measure_all(tc_device *device, const char *only, int repeats, bool table, json_t *list,
+                             tc_error *error) {
+    tc_status status = TC_OK;
+    double peak = 0;
+    TC_TRY(measure_peak(device, &peak, error));
+    if (table)
+        printf("direct convolution peak %.0f GFLOP/s, %d threads\n%-14s %-10s %6s %10s %9s %6s %10s\n", peak,
+               device->threads, "name", "op", "batch", "ms", "GFLOP/s", "peak", "pass MiB");
+    for (int i = 0; i < CASES; i++) {
+        if (only && !strstr(cases[i].name, only)) continue;
+        for (int j = 0; j < 2; j++) {
+            const operation op = cases[i].operation[j];
+            figure f = {0};
+            TC_TRY(measure(device, i, op, repeats, peak, &f, error));
+            TC_TRY(record(list, i, op, &f, error));
+            if (table)
+                printf("%-14s %-10s %6d %10.3f %9.1f %5.0f%% %10.1f\n", cases[i].name, operations[op].name,
+                       cases[i].batch, f.ms, f.gflops, 100 * f.peak_fraction, f.mib);
+            fflush(stdout);
+        }
+    }
+    if (!json_array_size(list)) TC_RAISE(TC_INVALID, "bench: no case is called '%.64s'; see `tocsin bench`", only);
+done:
+    return status;
+}
+
+static tc_status run_bench(int argc, char **argv, tc_error *error) {
+    tc_arguments a;
+    tc_device *device = NULL;
+    json_t *list = json_array();
+    int64_t threads = 0, repeats = 5;
+    tc_status status = TC_OK;
+    TC_TRY(tc_arguments_parse(&usage, argc, argv, &a, error));
+    TC_TRY(tc_arguments_int(&a, "threads", 0, 4096, 0, &threads, error));
+    TC_TRY(tc_arguments_int(&a, "repeat", 1, MAX_REPEATS, 5, &repeats, error));
+    const char *json = tc_arguments_value(&a, "json", NULL), *only = a.count ? a.positional[0] : NULL;
+    TC_TRY(tc_device_open("cpu", (int)threads, &device, error));
+    TC_TRY(measure_all(device, only, (int)repeats, !json || strcmp(json, "-") != 0, list, error));
+    if (json) TC_TRY(write_json(list, json, error));
+done:
+    json_decref(list);
+    tc_device_close(device);
+    return status;
+}
+
+int tc_cli_bench(int argc, char **argv) {
+    tc_error error = {0};
+    return tc_cli_finish(run_bench(argc, argv, &error), &error);
+}
