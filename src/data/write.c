@@ -28,8 +28,8 @@ tc_status tc_dataset_write(const tc_dataset *dataset, const char *format, const 
     }
     if (row == FORMATS) {
         const char *near = tc_nearest(format, names);
-        TC_RAISE(TC_INVALID, "format '%s': not known; %s%s", format,
-                 near ? "did you mean " : "use npz, images, cifar10 or idx", near ? near : "");
+        if (near) TC_RAISE(TC_INVALID, "format '%s': not known; did you mean %s?", format, near);
+        TC_RAISE(TC_INVALID, "format '%s': not known; use npz, images, cifar10 or idx", format);
     }
     if (!formats[row].folder) return formats[row].write(dataset, path, error);
     TC_TRY(tc_folder_output_open(path, NULL, &output, error));
