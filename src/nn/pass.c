@@ -166,6 +166,11 @@ static void backward_step(tc_step *step, void *g_theta) {
     if (step->dy.count && step->layer->class->backward) step->layer->class->backward(step);
 }
 
+/* What was not asked for when the pass was made has no plan and no memory. */
+static void *if_wanted(const tc_pass *pass, unsigned want, void *result) {
+    return pass->options.want & want ? result : NULL;
+}
+
 static void deliver(const tc_pass *pass, const tc_sum *cotangent, void *g_x) {
     if (g_x && cotangent->count) pass->device->k->add(pass->device, tc_shape_count(pass->shape[0]), *cotangent, g_x);
 }
@@ -182,6 +187,7 @@ double tc_pass_forward(tc_pass *pass, const void *theta, void *state) {
 }
 
 double tc_pass_grad(tc_pass *pass, const void *theta, void *state, void *g_theta, void *g_x) {
+    g_theta = if_wanted(pass, TC_WANT_GRAD_THETA | TC_WANT_JVP_THETA, g_theta);
     forward(pass, theta, state);
     const double loss = mean_loss(pass, pass->dlogits);
     clear_seeds(pass);
@@ -193,6 +199,7 @@ double tc_pass_grad(tc_pass *pass, const void *theta, void *state, void *g_theta
 void tc_pass_grad_jvp(tc_pass *pass, const void *theta_dot, const void *x_dot, void *gdot_theta, void *gdot_x) {
     const tc_kernels *k = pass->device->k;
     const int layers = pass->model->layers;
+    gdot_theta = if_wanted(pass, TC_WANT_JVP_THETA, gdot_theta);
     if (pass->x_dot) {
         const size_t count = tc_shape_count(pass->shape[0]);
         if (x_dot)

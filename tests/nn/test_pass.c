@@ -1,0 +1,227 @@
+/* Proofs of the engine: every layer, in both modes, under every loss. */
+#include "checks.h"
+#include "networks.h"
+
+typedef struct devices {
+    tc_device *cpu, *reference;
+} devices;
+
+static int open_devices(void **state) {
+    devices *d = calloc(1, sizeof *d);
+    tc_error error = {0};
+    if (tc_device_open("cpu", 2, &d->cpu, &error) != TC_OK ||
+        tc_device_open("reference", 2, &d->reference, &error) != TC_OK)
+        fail_msg("%s", error.message);
+    *state = d;
+    return 0;
+}
+
+static int close_devices(void **state) {
+    devices *d = *state;
+    tc_device_close(d->cpu);
+    tc_device_close(d->reference);
+    free(d);
+    return 0;
+}
+
+static void test_differences(void **state) {
+    const devices *d = *state;
+    for (int i = 0; i < NETWORKS; i++) {
+        tc_model *model = build_network(i);
+        for (int mode = TC_EVALUATE; mode <= TC_TRAIN; mode++)
+            check_against_differences(d->reference, model, (tc_pass_options){.batch = 3, .mode = (tc_mode)mode}, 1e-6);
+        tc_model_free(model);
+    }
+}
+
+static void test_losses(void **state) {
+    const devices *d = *state;
+    const tc_loss_kind kinds[] = {TC_CROSS_ENTROPY, TC_SQUARED_ERROR, TC_HINGE, TC_MARGIN};
+    tc_model *model = build_network(0);
+    for (int i = 0; i < 4; i++) {
+        const tc_pass_options options = {.batch = 4, .loss = kinds[i], .kappa = 0.5};
+        check_against_differences(d->reference, model, options, 1e-6);
+        check_against_reference(d->cpu, d->reference, model, options, 1e-4, 1e-3);
+    }
+    tc_model_free(model);
+}
+
+static void test_backends(void **state) {
+    const devices *d = *state;
+    for (int i = 0; i < NETWORKS; i++) {
+        tc_model *model = build_network(i);
+        for (int mode = TC_EVALUATE; mode <= TC_TRAIN; mode++)
+            check_against_reference(d->cpu, d->reference, model, (tc_pass_options){.batch = 5, .mode = (tc_mode)mode},
+                                    1e-4, 1e-3);
+        tc_model_free(model);
+    }
+}
+
+/* A pass that is asked for less gives the same numbers for what it is asked for, in less memory. */
+static void test_wants(void **state) {
+    const devices *d = *state;
+    const unsigned wants[] = {TC_WANT_GRAD_THETA, TC_WANT_GRAD_X, TC_WANT_GRAD_THETA | TC_WANT_JVP_X,
+                              TC_WANT_GRAD_THETA | TC_WANT_JVP_THETA,
+                              TC_WANT_GRAD_THETA | TC_WANT_GRAD_X | TC_WANT_FEATURES};
+    for (int i = 0; i < NETWORKS; i++) {
+        tc_model *model = build_network(i);
+        for (int mode = TC_EVALUATE; mode <= TC_TRAIN; mode++) {
+            lab all =
+                lab_open(d->reference, model, (tc_pass_options){.batch = 3, .mode = (tc_mode)mode, .want = EVERYTHING});
+            lab_run(&all, (tc_mode)mode, true, true, false);
+            for (size_t w = 0; w < sizeof wants / sizeof *wants; w++) {
+                lab some = lab_open(d->reference, model,
+                                    (tc_pass_options){.batch = 3, .mode = (tc_mode)mode, .want = wants[w]});
+                const bool second = wants[w] & (TC_WANT_JVP_X | TC_WANT_JVP_THETA);
+                lab_run(&some, (tc_mode)mode, second, true, false);
+                const unsigned asked[] = {TC_WANT_GRAD_THETA, TC_WANT_GRAD_X, TC_WANT_JVP_THETA, TC_WANT_JVP_X};
+                for (int r = 0; r < 4; r++)
+                    if ((wants[w] & asked[r]) &&
+                        relative_error(some.host[r], all.host[r], r % 2 ? all.x : all.p) > 1e-12)
+                        fail_msg("%s: result %d differs where only %u is wanted", networks[i].name, r, wants[w]);
+                assert_true(tc_pass_bytes(some.pass) <= tc_pass_bytes(all.pass));
+                lab_close(&some);
+            }
+            lab_close(&all);
+        }
+        tc_model_free(model);
+    }
+}
+
+/* ⟨cotangent, J direction⟩ by the pass against a difference of the features. */
+static void check_features(tc_device *device, const tc_model *model, const char *name) {
+    const double h = 1e-6;
+    const tc_node node = tc_model_find(model, name);
+    assert_true(node >= 0);
+    const unsigned want = TC_WANT_GRAD_THETA | TC_WANT_GRAD_X | TC_WANT_FEATURES;
+    lab l = lab_open(device, model, (tc_pass_options){.batch = 2, .mode = TC_EVALUATE, .want = want});
+    const size_t count = tc_shape_count(tc_pass_feature_shape(l.pass, node));
+    void *cotangent = lab_reals(device, count), *features = lab_reals(device, count);
+    double *theta_direction = calloc(l.p, sizeof(double)), *x_direction = calloc(l.x, sizeof(double));
+    device->k->normal(device, count, tc_stream_make(31), 1, cotangent);
+    device->k->download_double(device, theta_direction, l.direction, l.p);
+    device->k->download_double(device, x_direction, l.x_direction, l.x);
+    tc_pass_forward(l.pass, l.theta, l.state);
+    tc_pass_vjp(l.pass, l.theta, node, cotangent, l.g, l.g_x);
+    device->k->download_double(device, l.host[G], l.g, l.p);
+    device->k->download_double(device, l.host[G_X], l.g_x, l.x);
+    const double slope = inner(l.host[G], theta_direction, l.p) + inner(l.host[G_X], x_direction, l.x);
+    double side[2];
+    for (int i = 0; i < 2; i++) {
+        lab_move(&l, i ? -2 * h : h, i ? -2 * h : h);
+        tc_pass_forward(l.pass, l.theta, l.state);
+        tc_pass_features(l.pass, node, features);
+        side[i] = device->k->dot(device, count, features, cotangent);
+    }
+    const double difference = (side[0] - side[1]) / (2 * h);
+    if (fabs(slope - difference) > 1e-6 * (fabs(difference) + 1e-3))
+        fail_msg("%s: vjp from %s gives %.9g, differences %.9g", tc_model_name(model), name, slope, difference);
+    /* The next ordinary gradient is none the worse for it. */
+    lab_move(&l, h, h);
+    const double loss = tc_pass_grad(l.pass, l.theta, l.state, l.g, l.g_x);
+    device->k->download_double(device, l.host[G], l.g, l.p);
+    double *again = lab_copy(l.host[G], l.p);
+    lab plain = lab_open(
+        device, model, (tc_pass_options){.batch = 2, .mode = TC_EVALUATE, .want = TC_WANT_GRAD_THETA | TC_WANT_GRAD_X});
+    lab_run(&plain, TC_EVALUATE, false, false, false);
+    assert_true(fabs(plain.loss - loss) < 1e-6);
+    assert_true(relative_error(again, plain.host[G], l.p) < 1e-5);
+    device->k->release(device, cotangent);
+    device->k->release(device, features);
+    free(theta_direction);
+    free(x_direction);
+    free(again);
+    lab_close(&plain);
+    lab_close(&l);
+}
+
+static void test_features(void **state) {
+    const devices *d = *state;
+    for (int i = 0; i < NETWORKS; i++) {
+        tc_model *model = build_network(i);
+        const char *names[8];
+        const int count = tc_model_names(model, names, 8);
+        for (int n = 0; n < count; n++) check_features(d->reference, model, names[n]);
+        tc_model_free(model);
+    }
+}
+
+/* Running statistics follow PyTorch's rule in training mode and stay in evaluation mode. */
+static void test_running_statistics(void **state) {
+    const devices *d = *state;
+    tc_model *model = build_network(4);
+    for (int mode = TC_EVALUATE; mode <= TC_TRAIN; mode++) {
+        lab l = lab_open(d->reference, model,
+                         (tc_pass_options){.batch = 3, .mode = (tc_mode)mode, .want = TC_WANT_GRAD_THETA});
+        double *before = calloc(l.s, sizeof *before), *after = calloc(l.s, sizeof *after);
+        d->reference->k->download_double(d->reference, before, l.state, l.s);
+        tc_pass_grad(l.pass, l.theta, l.state, l.g, NULL);
+        d->reference->k->download_double(d->reference, after, l.state, l.s);
+        const bool moved = relative_error(after, before, l.s) > 1e-9;
+        assert_int_equal(moved, mode == TC_TRAIN);
+        free(before);
+        free(after);
+        lab_close(&l);
+    }
+    tc_model_free(model);
+}
+
+/* The same call gives the same bits, and neither it nor anything in it allocates. */
+static void test_repeats_without_allocating(void **state) {
+    const devices *d = *state;
+    tc_model *model = build_network(NETWORKS - 1);
+    lab l = lab_open(d->cpu, model, (tc_pass_options){.batch = 9, .mode = TC_TRAIN, .want = EVERYTHING});
+    lab_run(&l, TC_TRAIN, true, true, true);
+    double *first[4];
+    for (int i = 0; i < 4; i++) first[i] = lab_copy(l.host[i], i % 2 ? l.x : l.p);
+    const uint64_t allocations = d->cpu->allocations;
+    for (int repeat = 0; repeat < 3; repeat++) {
+        lab_run(&l, TC_TRAIN, true, true, true);
+        for (int i = 0; i < 4; i++) assert_memory_equal(first[i], l.host[i], sizeof(double) * (i % 2 ? l.x : l.p));
+    }
+    assert_int_equal(allocations, d->cpu->allocations);
+    for (int i = 0; i < 4; i++) free(first[i]);
+    lab_close(&l);
+    tc_model_free(model);
+}
+
+/* Everything a pass took from the device it gives back. */
+static void test_gives_back(void **state) {
+    const devices *d = *state;
+    tc_model *model = build_network(6);
+    const size_t before = d->cpu->bytes;
+    lab l = lab_open(d->cpu, model, (tc_pass_options){.batch = 4, .mode = TC_TRAIN, .want = EVERYTHING});
+    assert_true(d->cpu->bytes > before);
+    lab_close(&l);
+    assert_int_equal(d->cpu->bytes, before);
+    tc_model_free(model);
+}
+
+static void test_absurd_batches(void **state) {
+    const devices *d = *state;
+    tc_model *model = build_network(0);
+    const int batches[] = {0, -1, INT32_MAX};
+    for (int i = 0; i < 3; i++) {
+        tc_error error = {0};
+        tc_pass *pass = NULL;
+        assert_int_equal(tc_pass_create(d->cpu, model, &(tc_pass_options){.batch = batches[i]}, &pass, &error),
+                         TC_INVALID);
+        assert_null(pass);
+    }
+    tc_model_free(model);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_differences),
+        cmocka_unit_test(test_losses),
+        cmocka_unit_test(test_backends),
+        cmocka_unit_test(test_wants),
+        cmocka_unit_test(test_features),
+        cmocka_unit_test(test_running_statistics),
+        cmocka_unit_test(test_repeats_without_allocating),
+        cmocka_unit_test(test_gives_back),
+        cmocka_unit_test(test_absurd_batches),
+    };
+    return cmocka_run_group_tests(tests, open_devices, close_devices);
+}
