@@ -89,7 +89,7 @@ static void measure(tc_dataset *dataset) {
         const uint8_t *images = dataset->train.images + c;
         const size_t step = (size_t)dataset->channels;
         uint64_t sum = 0, squares = 0;
-#pragma omp parallel for reduction(+ : sum, squares) schedule(static)
+#pragma omp parallel for reduction(+ : sum, squares) schedule(static) if (pixels > 1 << 18)
         for (size_t i = 0; i < pixels; i++) {
             const uint32_t value = images[i * step];
             sum += value;

@@ -185,7 +185,7 @@ static tc_status load_split(const tc_dataset *dataset, const listing *list, bool
     if (status != TC_OK) return status;
     size_t first_bad = SIZE_MAX;
     bool any_colour = false;
-#pragma omp parallel for schedule(dynamic, 64) reduction(|| : any_colour)
+#pragma omp parallel for schedule(dynamic, 64) reduction(|| : any_colour) if (list->count > 64)
     for (size_t i = 0; i < list->count; i++) {
         size_t limit;
         tc_error mine;

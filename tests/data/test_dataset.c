@@ -3,6 +3,8 @@
 #include "helper.h"
 
 #include <math.h>
+#include <signal.h>
+#include <sys/resource.h>
 
 static tc_error error;
 
@@ -167,6 +169,38 @@ static void writes_only_known_formats_to_free_places(void **state) {
     tc_dataset_free(d);
 }
 
+/* A full disk, played by a limit on the size of files. */
+static void leaves_nothing_on_a_full_disk(void **state) {
+    (void)state;
+    static const char *const formats[] = {"npz", "images", "cifar10", "idx"};
+    tc_dataset *d = helper_dataset(32, 3, 10, 20, 10);
+    tc_poison *p;
+    struct rlimit before, small;
+    helper_ok(tc_poison_create(d, 1, 1, &p, &error), &error);
+    helper_ok(tc_folder_make(helper_at("", "full"), &error), &error);
+    getrlimit(RLIMIT_FSIZE, &before);
+    small = before;
+    small.rlim_cur = 2000;
+    signal(SIGXFSZ, SIG_IGN);
+    for (int i = 0; i < 5; i++) {
+        const char *path = helper_at("", "full/out");
+        setrlimit(RLIMIT_FSIZE, &small);
+        const tc_status status =
+            i < 4 ? tc_dataset_write(d, formats[i], path, &error) : tc_poison_save(p, d, path, &error);
+        setrlimit(RLIMIT_FSIZE, &before);
+        if (status != TC_FAILED) fail_msg("%s: status %d", i < 4 ? formats[i] : "poison", (int)status);
+        assert_non_null(strstr(error.message, "full/out"));
+        for (int folders = 0; folders < 2; folders++) {
+            tc_names left;
+            helper_ok(tc_folder_list(helper_at("", "full"), folders, &left, &error), &error);
+            assert_int_equal(left.count, 0);
+            tc_names_free(&left);
+        }
+    }
+    tc_poison_free(p);
+    tc_dataset_free(d);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_the_nearest_source),
@@ -177,6 +211,7 @@ int main(void) {
         cmocka_unit_test(refuses_labels_that_training_never_shows),
         cmocka_unit_test(describes_itself),
         cmocka_unit_test(writes_only_known_formats_to_free_places),
+        cmocka_unit_test(leaves_nothing_on_a_full_disk),
     };
     return cmocka_run_group_tests(tests, helper_make_root, helper_remove_root);
 }
