@@ -32,7 +32,7 @@ size_t tc_dataset_image_bytes(const tc_dataset *dataset) {
     return (size_t)dataset->height * (size_t)dataset->width * (size_t)dataset->channels;
 }
 
-static void free_split(tc_split *split) {
+void tc_split_free(tc_split *split) {
     free(split->images);
     free(split->labels);
     *split = (tc_split){0};
@@ -40,8 +40,8 @@ static void free_split(tc_split *split) {
 
 void tc_dataset_free(tc_dataset *dataset) {
     if (!dataset) return;
-    free_split(&dataset->train);
-    free_split(&dataset->test);
+    tc_split_free(&dataset->train);
+    tc_split_free(&dataset->test);
     free(dataset->class_names);
     free(dataset);
 }

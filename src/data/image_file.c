@@ -46,7 +46,7 @@ done:
 }
 
 /* rows × [source][c] → rows × [target][c] along the middle axis; `width` is c or w·c. */
-static void shrink_axis(const filter *f, int rows, int source, int target, size_t width, const float *x, float *y) {
+static void resample_axis(const filter *f, int rows, int source, int target, size_t width, const float *x, float *y) {
     for (int r = 0; r < rows; r++)
         for (int i = 0; i < target; i++) {
             float *to = y + ((size_t)r * (size_t)target + (size_t)i) * width;
@@ -75,8 +75,8 @@ tc_status tc_image_resize(const tc_image *image, const tc_image *to, tc_error *e
     TC_TRY(tc_new(&narrow, (size_t)image->height * wide, sizeof *narrow, error));
     TC_TRY(tc_new(&small, result, sizeof *small, error));
     for (size_t i = 0; i < count; i++) source[i] = image->pixels[i];
-    shrink_axis(&across, image->height, image->width, to->width, channels, source, narrow);
-    shrink_axis(&down, 1, image->height, to->height, wide, narrow, small);
+    resample_axis(&across, image->height, image->width, to->width, channels, source, narrow);
+    resample_axis(&down, 1, image->height, to->height, wide, narrow, small);
     for (size_t i = 0; i < result; i++) to->pixels[i] = (uint8_t)lrintf(fminf(fmaxf(small[i], 0), 255));
 done:
     free_filter(&across);

@@ -108,14 +108,16 @@ static tc_status hold_out(listing *train, listing *test, int classes, uint64_t s
         tc_stream stream = tc_stream_child(tc_stream_make(seed), "hold out", (uint64_t)c);
         tc_draw_permutation(&stream, order, count); /* those that land in the first `held` places go */
         for (size_t i = start; i < end; i++) {
-            if (order[i - start] < held) {
-                TC_TRY(append(test, train->path[i], c, error));
-                free(train->path[i]);
-            } else {
+            char *path = train->path[i];
+            train->path[i] = NULL;
+            if (order[i - start] >= held) {
                 train->label[kept] = c;
-                train->path[kept++] = train->path[i];
+                train->path[kept++] = path;
+                continue;
             }
-            train->path[i] = i < kept ? train->path[i] : NULL;
+            status = append(test, path, c, error);
+            free(path);
+            if (status != TC_OK) goto done;
         }
         start = end;
     }
@@ -208,12 +210,6 @@ static tc_status load_split(const tc_dataset *dataset, const listing *list, bool
     return status;
 }
 
-static void drop_split(tc_split *split) {
-    free(split->images);
-    free(split->labels);
-    *split = (tc_split){0};
-}
-
 /* The first image says how large and whether grey; a grey set in which colour turns up is read again as colour. */
 static tc_status load_all(const listing *train, const listing *test, int size, tc_dataset *dataset, tc_error *error) {
     tc_status status = TC_OK;
@@ -228,8 +224,8 @@ static tc_status load_all(const listing *train, const listing *test, int size, t
         if (status == TC_OK && !coloured)
             status = load_split(dataset, test, size != 0, &dataset->test, &coloured, error);
         if (!coloured) break;
-        drop_split(&dataset->train);
-        drop_split(&dataset->test);
+        tc_split_free(&dataset->train);
+        tc_split_free(&dataset->test);
         dataset->channels = 3;
         coloured = false;
     }

@@ -23,6 +23,7 @@ tc_writer tc_write_idx, tc_write_cifar10, tc_write_images, tc_write_npz;
 
 /* split := room for `count` images of the dataset's size; refused where that is absurd. */
 tc_status tc_split_allocate(const tc_dataset *dataset, tc_split *split, size_t count, tc_error *error);
+void tc_split_free(tc_split *split);
 /* class_names := [classes], all empty; then one; then, for those still empty, their numbers. */
 tc_status tc_name_classes(tc_dataset *dataset, tc_error *error);
 void tc_set_class_name(tc_dataset *dataset, int class, const char *name);
