@@ -120,7 +120,7 @@ static inline void same_to(pair p, double tolerance, const char *what) {
         size += pow(x[REFERENCE][i], 2);
     }
     BOTH(d) free(x[d]);
-    if (!(sqrt(difference) <= tolerance * fmax(sqrt(size), 1e-3)))
+    if (!(sqrt(difference) <= tolerance * fmax(sqrt(size), 0.05)))
         fail_msg("%s: off by %.3g of %.3g", what, sqrt(difference), sqrt(size));
 }
 

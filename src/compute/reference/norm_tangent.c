@@ -94,11 +94,11 @@ void tc_reference_norm_backward_tangent(tc_device *device, const tc_norm *norm) 
         const channel k = constants(norm, c);
         reduce_t(norm, &k, c, q);
         if (!norm->dz_t) continue;
-        const means m = average(norm, &k, c, q, q_t);
         if (!norm->training) {
             EACH_PIXEL(norm->shape, c, i) set(norm->dz_t, i, scaled_t(&k, q, q_t, i) * k.inv_std);
             continue;
         }
+        const means m = average(norm, &k, c, q, q_t);
         EACH_PIXEL(norm->shape, c, i) {
             const double x = normalised(norm, c, i), x_t = normalised_t(norm, &k, c, i);
             const double dz = (k.gamma * value_at(q, i) - m.q - x * m.qx) * k.inv_std;
