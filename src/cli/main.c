@@ -19,6 +19,7 @@ static const struct {
     {"data", "look at a dataset, or write it in another format", tc_cli_data},
     {"derive", "loss, gradient and directional derivative to a file", tc_cli_derive},
     {"bench", "measure gradients, matching steps and Hessian-vector products", tc_cli_bench},
+    {"bench", "time the heavy operations", tc_cli_bench},
     {"list", "name the attacks, models, datasets, losses or defenses", tc_cli_list},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
