@@ -134,11 +134,11 @@ static void put_targets(FILE *out, const char *folder, const json_t *results, co
     const size_t targets = json_array_size(json_object_get(row, "targets"));
     fprintf(out, "<div class=\"strip target\"><span>target%s</span><div>", targets == 1 ? "" : "s");
     for (size_t i = 0; i < targets && i < SHOWN; i++) put_target(out, folder, i);
-    fputs("</div></div>\n<p>It is ", out);
+    fputs("</div></div>\n<p>True class: <b>", out);
     put_class(out, results, tc_figure(row, "target_class", NULL));
-    fputs("; the attacker wants it taken for ", out);
+    fputs("</b>. The attacker wants: <b>", out);
     put_class(out, results, tc_figure(row, "intended_class", NULL));
-    fputs(".</p>\n", out);
+    fputs("</b>.</p>\n", out);
 }
 
 static void put_verdict(FILE *out, const json_t *results, const json_t *row) {

@@ -84,42 +84,61 @@ static void put_table(FILE *out, const json_t *results) {
     fputs("</table></div>\n", out);
 }
 
-/* The attack with the most success; NULL where nothing is finished. */
-static const json_t *strongest(const json_t *results) {
+static int is_control(const json_t *cell) {
+    return !strcmp(tc_figure_text(cell, "factors", "attack", NULL), "random-noise");
+}
+
+/* The attack, or the control, with the most success; NULL where no trial of one is finished. */
+static const json_t *strongest(const json_t *results, int control) {
     const json_t *cells = json_object_get(results, "cells"), *best = NULL;
     double most = -1;
     for (size_t i = 0; i < json_array_size(cells); i++) {
-        const double success = tc_figure(json_array_get(cells, i), "metrics", "success", "mean", NULL);
-        if (isfinite(success) && success > most) best = json_array_get(cells, i), most = success;
+        const json_t *cell = json_array_get(cells, i);
+        const double success = tc_figure(cell, "metrics", "success", "mean", NULL);
+        if (is_control(cell) != control || !isfinite(success) || success <= most) continue;
+        best = cell;
+        most = success;
     }
     return best;
 }
 
-static void put_findings(FILE *out, const json_t *results) {
-    const json_t *best = strongest(results);
+static void put_verdict(FILE *out, const json_t *results, const json_t *best) {
     const tc_baseline clean = tc_figure_baseline(results);
-    fputs("<h2>What was found</h2>\n", out);
-    if (!best) {
-        fputs("<p class=\"lead\">No trial has been finished yet.</p>\n", out);
-        return;
-    }
-    char success[CELL], accuracy[CELL], without[CELL], before[CELL];
-    tc_figure_share(tc_figure(best, "metrics", "success", "mean", NULL),
-                    tc_figure(best, "metrics", "success", "stderr", NULL), success, sizeof success);
+    const json_t *control = strongest(results, 1);
+    const double most = tc_figure(best, "metrics", "success", "mean", NULL);
+    char success[CELL], accuracy[CELL], noise[CELL], without[CELL], before[CELL];
+    tc_figure_share(most, tc_figure(best, "metrics", "success", "stderr", NULL), success, sizeof success);
     tc_figure_share(tc_figure(best, "metrics", "accuracy", "mean", NULL), NAN, accuracy, sizeof accuracy);
+    tc_figure_share(tc_figure(control, "metrics", "success", "mean", NULL), NAN, noise, sizeof noise);
     tc_figure_share(clean.success, NAN, without, sizeof without);
     tc_figure_share(clean.accuracy, NAN, before, sizeof before);
-    fputs("<p class=\"lead\"><b>", out);
-    tc_html_text(out, tc_figure_text(best, "factors", "label", NULL));
-    fprintf(out,
-            "</b> reached %s success; without any poison it would have been %s. Test accuracy: %s, and %s on clean "
-            "data.</p>\n",
-            success, without, accuracy, before);
+    fputs("<p class=\"lead\">", out);
+    if (most > 0) {
+        fputs("The strongest attack, <b>", out);
+        tc_html_text(out, tc_figure_text(best, "factors", "label", NULL));
+        fprintf(out, "</b>, succeeded with %s of the targets; ", success);
+    } else {
+        fputs("<b>No attack succeeded</b> with any target; ", out);
+    }
+    fprintf(
+        out,
+        "the control, random noise, with %s. Without any poison, %s of them would have been taken for the attacker's "
+        "class anyway. Test accuracy with the poison %s, without it %s.</p>\n",
+        noise, without, accuracy, before);
+}
+
+static void put_findings(FILE *out, const json_t *results) {
+    const json_t *best = strongest(results, 0);
+    fputs("<h2>What was found</h2>\n", out);
+    if (best)
+        put_verdict(out, results, best);
+    else
+        fputs("<p class=\"lead\">No trial of an attack has been finished yet.</p>\n", out);
     put_table(out, results);
     fputs("<p class=\"quiet\">Success: the share of targets taken for the attacker's class. Test accuracy: on the "
           "untouched "
           "test images. Mean ± standard error over the trials. <i>random-noise</i> is the control: the same images "
-          "changed as much, but at random.</p>\n",
+          "changed as much, but at random. Crafting and training: seconds of one trial.</p>\n",
           out);
 }
 
