@@ -249,8 +249,9 @@ struct tc_kernels {
 struct tc_device {
     const char *name; /* "cpu", "reference" */
     const tc_kernels *k;
-    size_t element;    /* bytes of a real: 4 or 8 */
-    int channel_block; /* panel width the convolutions like; 0: plain NHWC only */
+    size_t element;     /* bytes of a real: 4 or 8 */
+    int channel_block;  /* panel width the convolutions like; 0: plain NHWC only */
+    int plane_channels; /* networks of at most so many channels may run on planes (panels of 1 channel); 0: none */
     int threads;
     uint64_t allocations;     /* how often allocate or …_create was called: must stand still while training */
     size_t bytes, peak_bytes; /* on the device, now and at most */

@@ -93,13 +93,33 @@ static tc_status add_term(draft *d, terms *list, int span, tc_error *error) {
 /* ---- layout ---- */
 
 /* Panels pay only where the convolutions take them: everywhere in the model or nowhere. */
-static int choose_block(const tc_pass *pass) {
-    const int block = pass->device->channel_block;
+static bool panels_fit(const tc_pass *pass, int block) {
     for (int v = 1; block && v < pass->model->values; v++) {
         const tc_value *value = &pass->model->value[v];
-        if (value->layer >= 0 && value->h * value->w > 1 && value->c % block) return 0;
+        if (value->layer >= 0 && value->h * value->w > 1 && value->c % block) return false;
     }
     return block;
+}
+
+/* Few channels and nothing but stride-1 convolutions, poolings and element-wise maps: LeNet and its kin. */
+static bool planes_fit(const tc_pass *pass, int channels) {
+    for (int i = 0; channels && i < pass->model->layers; i++) {
+        const tc_layer *layer = &pass->model->layer[i];
+        const tc_value *value = &pass->model->value[layer->output];
+        if (value->h * value->w == 1) continue;
+        if (value->c > channels || layer->class == &tc_batch_norm_layer || layer->class == &tc_transposed_layer)
+            return false;
+        if (layer->class == &tc_convolution_layer &&
+            (layer->options.conv.stride != 1 || layer->options.conv.groups != 1))
+            return false;
+    }
+    return channels;
+}
+
+/* 0: plain NHWC. */
+static int choose_block(const tc_pass *pass) {
+    if (panels_fit(pass, pass->device->channel_block)) return pass->device->channel_block;
+    return planes_fit(pass, pass->device->plane_channels) ? 1 : 0;
 }
 
 static void choose_shapes(tc_pass *pass) {

@@ -33,6 +33,10 @@ typedef struct packed {
 struct tc_conv_plan {
     tc_device *device;
     tc_convolution g;
+    bool on_planes;               /* by planes.c instead of oneDNN */
+    tc_planes ahead, back;        /* its geometry, forward and to the input */
+    float *plain[2], *flipped[2]; /* weights [TC_WEIGHTS, TC_WEIGHTS_T]: as they are, and as the way back takes them */
+    float *room, *parts;
     direction forward, forward_tangent, forward_more, data, gradient;
     packed forward_weights, more_weights, data_weights;
     bool share_more;                 /* forward_more takes forward_weights */
@@ -337,6 +341,82 @@ done:
     return status;
 }
 
+/* ---- on planes ---- */
+
+/* Both sides are planes, or NHWC at the network's input (one channel is both). */
+static bool fits_planes(const tc_convolution *g) {
+    const bool in = g->in.block == 1 || g->in.block == g->in.c, out = g->out.block == 1 || g->out.block == g->out.c;
+    return g->stride == 1 && g->groups == 1 && g->in.c <= TC_PLANE_CHANNELS && g->out.c <= TC_PLANE_CHANNELS && in &&
+           out && (g->in.block == 1 || g->out.block == 1) && g->padding < g->kernel;
+}
+
+static tc_status plan_on_planes(tc_conv_plan *plan, tc_error *error) {
+    const tc_convolution *g = &plan->g;
+    tc_device *device = plan->device;
+    const size_t threads = (size_t)device->threads;
+    tc_status status = TC_OK;
+    plan->on_planes = true;
+    plan->ahead = (tc_planes){.n = g->in.n,
+                              .ic = g->in.c,
+                              .ih = g->in.h,
+                              .iw = g->in.w,
+                              .oc = g->out.c,
+                              .oh = g->out.h,
+                              .ow = g->out.w,
+                              .kernel = g->kernel,
+                              .padding = g->padding,
+                              .in_nhwc = g->in.block != 1,
+                              .out_nhwc = g->out.block != 1};
+    plan->back = (tc_planes){.n = g->in.n,
+                             .ic = g->out.c,
+                             .ih = g->out.h,
+                             .iw = g->out.w,
+                             .oc = g->in.c,
+                             .oh = g->in.h,
+                             .ow = g->in.w,
+                             .kernel = g->kernel,
+                             .padding = g->kernel - 1 - g->padding,
+                             .in_nhwc = g->out.block != 1,
+                             .out_nhwc = g->in.block != 1};
+    const size_t there = tc_planes_room(&plan->ahead), back = tc_planes_room(&plan->back);
+    for (int i = 0; i < (g->tangents ? 2 : 1); i++) {
+        TC_TRY(tc_device_reals(device, tc_planes_weights(&plan->ahead), &plan->plain[i], error));
+        TC_TRY(tc_device_reals(device, tc_planes_weights(&plan->ahead), &plan->flipped[i], error));
+    }
+    TC_TRY(tc_device_reals(device, threads * (there > back ? there : back), &plan->room, error));
+    if (!g->forward_only)
+        TC_TRY(tc_device_reals(device, (size_t)tc_planes_parts(&plan->ahead) * tc_planes_part(&plan->ahead),
+                               &plan->parts, error));
+done:
+    return status;
+}
+
+static void pack_on_planes(const tc_conv_plan *plan, int which, const float *weights) {
+    const size_t o = (size_t)plan->g.out.c, i = (size_t)plan->g.in.c, taps = (size_t)(plan->g.kernel * plan->g.kernel);
+    memcpy(plan->plain[which], weights, o * i * taps * sizeof *weights);
+    for (size_t a = 0; a < o; a++)
+        for (size_t b = 0; b < i; b++)
+            for (size_t t = 0; t < taps; t++)
+                plan->flipped[which][(b * o + a) * taps + t] = weights[(a * i + b) * taps + (taps - 1 - t)];
+}
+
+static const tc_plane_loops *loops(const tc_conv_plan *plan) {
+    return tc_cpu_state_of(plan->device)->plane_loops;
+}
+
+/* ---- the kernel table's functions ---- */
+
+static tc_status plan_by_library(tc_conv_plan *plan, tc_error *error) {
+    tc_status status = TC_OK;
+    TC_TRY(plan_all_forward(plan, error));
+    TC_TRY(plan_backward(plan, error));
+    if (!plan->g.bias) goto done;
+    TC_TRY(tc_device_reals(plan->device, (size_t)plan->g.out.c, &plan->zero_bias, error));
+    TC_TRY(tc_device_reals(plan->device, (size_t)plan->g.out.c, &plan->unwanted_bias, error));
+done:
+    return status;
+}
+
 tc_status tc_cpu_conv_create(tc_device *device, const tc_convolution *geometry, tc_conv_plan **plan, tc_error *error) {
     tc_conv_plan *made = NULL;
     tc_status status = TC_OK;
@@ -344,12 +424,7 @@ tc_status tc_cpu_conv_create(tc_device *device, const tc_convolution *geometry, 
     TC_TRY(tc_new(&made, 1, sizeof *made, error));
     made->device = device;
     made->g = *geometry;
-    TC_TRY(plan_all_forward(made, error));
-    TC_TRY(plan_backward(made, error));
-    if (geometry->bias) {
-        TC_TRY(tc_device_reals(device, (size_t)geometry->out.c, &made->zero_bias, error));
-        TC_TRY(tc_device_reals(device, (size_t)geometry->out.c, &made->unwanted_bias, error));
-    }
+    TC_TRY(fits_planes(geometry) ? plan_on_planes(made, error) : plan_by_library(made, error));
     *plan = made;
 done:
     if (status != TC_OK && made) tc_cpu_conv_destroy(device, made);
@@ -367,16 +442,29 @@ void tc_cpu_conv_destroy(tc_device *device, tc_conv_plan *plan) {
     device->k->release(device, plan->gradient_blocked);
     device->k->release(device, plan->zero_bias);
     device->k->release(device, plan->unwanted_bias);
+    void *of_planes[] = {plan->plain[0], plan->plain[1], plan->flipped[0], plan->flipped[1], plan->room, plan->parts};
+    for (size_t i = 0; i < sizeof of_planes / sizeof *of_planes; i++) device->k->release(device, of_planes[i]);
     free(plan);
 }
 
 void tc_cpu_conv_pack(tc_conv_plan *plan, int which, const void *weights) {
+    if (plan->on_planes) {
+        pack_on_planes(plan, which, weights);
+        return;
+    }
     pack(plan, &plan->forward_weights, which, weights);
     pack(plan, &plan->more_weights, which, weights);
     pack(plan, &plan->data_weights, which, weights);
 }
 
 void tc_cpu_conv_forward(tc_conv_plan *plan, int which, const void *x, const void *bias, void *z, bool accumulate) {
+    if (plan->on_planes) {
+        tc_planes g = plan->ahead;
+        g.accumulate = accumulate;
+        g.relu = plan->g.relu && which == TC_WEIGHTS && !accumulate;
+        loops(plan)->forward(plan->device, &g, plan->plain[which], bias, x, z, plan->room);
+        return;
+    }
     const direction *d = accumulate              ? &plan->forward_more
                          : which == TC_WEIGHTS_T ? &plan->forward_tangent
                                                  : &plan->forward;
@@ -385,11 +473,21 @@ void tc_cpu_conv_forward(tc_conv_plan *plan, int which, const void *x, const voi
 }
 
 void tc_cpu_conv_backward_data(tc_conv_plan *plan, int which, const void *dz, void *dx) {
+    if (plan->on_planes) {
+        loops(plan)->forward(plan->device, &plan->back, plan->flipped[which], NULL, dz, dx, plan->room);
+        return;
+    }
     run_direction(plan->device, &plan->data, DATA, dx, dz, plan->data_weights.memory[which], NULL);
 }
 
 void tc_cpu_conv_backward_weights(tc_conv_plan *plan, const void *x, const void *dz, void *dw, void *db,
                                   bool accumulate) {
+    if (plan->on_planes) {
+        tc_planes g = plan->ahead;
+        g.accumulate = accumulate;
+        loops(plan)->gradient(plan->device, &g, x, dz, dw, db, plan->room, plan->parts);
+        return;
+    }
     const bool direct_bias = db && !accumulate;
     run_direction(plan->device, &plan->gradient, GRADIENT, x, dz, plan->gradient_blocked,
                   direct_bias ? db : plan->unwanted_bias);

@@ -5,23 +5,32 @@
 
 #include <stdlib.h>
 
-#define TC_TABLE(isa) extern const tc_kernels tc_cpu_table_##isa;
-TC_TABLE(base)
+/* What is compiled once per instruction set (meson.build). */
+typedef struct isa {
+    const tc_kernels *kernels;
+    const tc_plane_loops *plane_loops;
+} isa;
+
+#define TC_DECLARE(name)                                                                                               \
+    extern const tc_kernels tc_cpu_table_##name;                                                                       \
+    extern const tc_plane_loops tc_cpu_plane_loops_##name;                                                             \
+    static const isa isa_##name = {&tc_cpu_table_##name, &tc_cpu_plane_loops_##name};
+TC_DECLARE(base)
 #ifdef TC_X86_LEVELS
-TC_TABLE(v3)
-TC_TABLE(v4)
+TC_DECLARE(v3)
+TC_DECLARE(v4)
 #endif
 
-static const tc_kernels *best_table(void) {
+static const isa *best_isa(void) {
 #ifdef TC_X86_LEVELS
     __builtin_cpu_init();
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512vl"))
-        return &tc_cpu_table_v4;
+        return &isa_v4;
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2"))
-        return &tc_cpu_table_v3;
+        return &isa_v3;
 #endif
-    return &tc_cpu_table_base;
+    return &isa_base;
 }
 
 double *tc_cpu_partials(const tc_device *device);
@@ -32,11 +41,13 @@ double *tc_cpu_partials(const tc_device *device) {
 tc_status tc_cpu_open(tc_device *device, tc_error *error) {
     tc_cpu_state *state = NULL;
     tc_status status = TC_OK;
-    device->k = best_table();
+    device->k = best_isa()->kernels;
     device->element = sizeof(float);
     device->channel_block = tc_dnn_channel_block();
     TC_TRY(tc_new(&state, 1, sizeof *state, error));
     device->state = state;
+    state->plane_loops = best_isa()->plane_loops;
+    device->plane_channels = TC_PLANE_CHANNELS;
     TC_TRY(tc_dnn_open(device, error));
     TC_TRY(tc_new(&state->partials, TC_PARTIALS, sizeof *state->partials, error));
 done:

@@ -3,7 +3,7 @@
 #ifndef TC_COMPUTE_CPU_ONEDNN_H
 #define TC_COMPUTE_CPU_ONEDNN_H
 
-#include "compute/device.h"
+#include "compute/cpu/planes.h"
 
 #include <dnnl.h>
 
@@ -14,6 +14,7 @@ typedef struct tc_cpu_state {
     char *scratch; /* every primitive's temporary memory: they run one after the other */
     size_t scratch_bytes;
     double *partials; /* of reductions: [TC_PARTIALS] doubles */
+    const tc_plane_loops *plane_loops;
 } tc_cpu_state;
 
 enum { TC_PARTIALS = 1 << 20 };
