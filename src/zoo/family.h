@@ -39,8 +39,7 @@ __attribute__((format(printf, 2, 3))) const char *tc_zoo_name(tc_zoo_text name, 
 /* Dropout where the rate is not 0. */
 tc_node tc_zoo_dropout(tc_graph *graph, tc_node x, const tc_zoo_options *options);
 
-/* "PREFIXconvA" then "PREFIXbnB", ReLU: the step that the convolutional families repeat. Convolution without bias where
- * `no_bias`. */
+/* Convolution and batch norm, the step that the convolutional families repeat; with ReLU or without. */
 typedef struct tc_zoo_step {
     const char *conv, *norm; /* the modules' names */
     tc_conv_options options;
