@@ -188,6 +188,9 @@ double tc_pass_forward(tc_pass *pass, const void *theta, void *state) {
 
 double tc_pass_grad(tc_pass *pass, const void *theta, void *state, void *g_theta, void *g_x) {
     g_theta = if_wanted(pass, TC_WANT_GRAD_THETA | TC_WANT_JVP_THETA, g_theta);
+    pass->theta = theta;
+    pass->state = state;
+    pass->spent = false;
     forward(pass, theta, state);
     const double loss = mean_loss(pass, pass->dlogits);
     clear_seeds(pass);
@@ -200,6 +203,9 @@ void tc_pass_grad_jvp(tc_pass *pass, const void *theta_dot, const void *x_dot, v
     const tc_kernels *k = pass->device->k;
     const int layers = pass->model->layers;
     gdot_theta = if_wanted(pass, TC_WANT_JVP_THETA, gdot_theta);
+    /* In training mode the running statistics have seen this batch already. */
+    if (pass->spent) tc_pass_grad(pass, pass->theta, pass->options.mode == TC_TRAIN ? NULL : pass->state, NULL, NULL);
+    pass->spent = !(pass->options.want & TC_WANT_MANY_DIRECTIONS);
     if (pass->x_dot) {
         const size_t count = tc_shape_count(pass->shape[0]);
         if (x_dot)

@@ -21,10 +21,11 @@ typedef enum tc_mode { TC_EVALUATE, TC_TRAIN } tc_mode; /* of batch norm and dro
 enum {
     TC_WANT_GRAD_THETA = 1,
     TC_WANT_GRAD_X = 2,
-    TC_WANT_JVP_THETA = 4, /* ġ_θ */
-    TC_WANT_JVP_X = 8,     /* ġ_x */
-    TC_WANT_X_DOT = 16,    /* directions ẋ ≠ 0 will be given */
-    TC_WANT_FEATURES = 32, /* tc_pass_vjp will be called */
+    TC_WANT_JVP_THETA = 4,        /* ġ_θ */
+    TC_WANT_JVP_X = 8,            /* ġ_x */
+    TC_WANT_X_DOT = 16,           /* directions ẋ ≠ 0 will be given */
+    TC_WANT_FEATURES = 32,        /* tc_pass_vjp will be called */
+    TC_WANT_MANY_DIRECTIONS = 64, /* several tc_pass_grad_jvp after one tc_pass_grad: what they share is kept */
 };
 
 typedef struct tc_pass_options {
@@ -55,7 +56,9 @@ const void *tc_pass_losses(const tc_pass *pass); /* per sample, reals [n] */
 
 /* The mean loss and its gradients; g_theta [p] and g_x [n][h][w][c] may be NULL where not wanted. */
 double tc_pass_grad(tc_pass *pass, const void *theta, void *state, void *g_theta, void *g_x);
-/* After tc_pass_grad with the same θ. theta_dot, x_dot: directions, NULL for zero. Results may be NULL. */
+/* After tc_pass_grad, whose θ and state must still be there and unchanged. theta_dot, x_dot: directions, NULL for zero.
+ * Results may be NULL. A second call after the same gradient computes that again first, unless the pass was made for
+ * many directions. */
 void tc_pass_grad_jvp(tc_pass *pass, const void *theta_dot, const void *x_dot, void *gdot_theta, void *gdot_x);
 /* The tangent of the logits that the last tc_pass_grad_jvp computed, [n][classes]. */
 const void *tc_pass_logits_dot(const tc_pass *pass);

@@ -289,6 +289,12 @@ done:
     return status;
 }
 
+/* For another direction, everything that the tangents read has to outlive them. */
+static void keep_first_order(draft *d) {
+    for (int span = 0; span < d->spans; span++)
+        if (d->span[span].last >= d->span[span].first) touch(d, span, at_end(d));
+}
+
 static tc_status walk(draft *d, tc_error *error) {
     const tc_shape logits = d->pass->shape[d->model->logits];
     tc_status status = TC_OK;
@@ -301,6 +307,7 @@ static tc_status walk(draft *d, tc_error *error) {
     for (int i = d->layers - 1; i >= 0; i--) TC_TRY(walk_backward(d, i, false, error));
     touch_terms(d, &d->dy[0], at_end(d));
     if (!d->second) goto done;
+    if (d->pass->options.want & TC_WANT_MANY_DIRECTIONS) keep_first_order(d);
     for (int i = 0; i < d->layers; i++) walk_forward_tangent(d, i);
     d->dlogits_t = new_span(d, logits);
     touch(d, d->dlogits_t, at_loss_t(d));

@@ -25,6 +25,9 @@ struct tc_pass {
     void *dlogits, *dlogits_t;
     void **seed; /* [values]: a named value's cotangent from outside; NULL: none */
     tc_stream stream;
+    const void *theta; /* of the last tc_pass_grad, as the state, for a direction that comes too late */
+    void *state;
+    bool spent; /* the tangents have overwritten what the last tc_pass_grad left */
 };
 
 /* Fills in everything above; on failure the pass can still be freed. */

@@ -185,6 +185,32 @@ static void test_repeats_without_allocating(void **state) {
     tc_model_free(model);
 }
 
+/* Several directions after one gradient, kept or computed again, are each what a gradient of their own would give. */
+static void test_many_directions(void **state) {
+    const devices *d = *state;
+    for (int i = 0; i < NETWORKS; i++) {
+        tc_model *model = build_network(i);
+        for (unsigned many = 0; many <= TC_WANT_MANY_DIRECTIONS; many += TC_WANT_MANY_DIRECTIONS) {
+            for (int mode = TC_EVALUATE; mode <= TC_TRAIN; mode++) {
+                lab l = lab_open(d->reference, model,
+                                 (tc_pass_options){.batch = 3, .mode = (tc_mode)mode, .want = EVERYTHING | many});
+                lab_run(&l, (tc_mode)mode, true, true, true);
+                double *j = lab_copy(l.host[J], l.p), *j_x = lab_copy(l.host[J_X], l.x);
+                for (int other = 0; other < 2; other++) tc_pass_grad_jvp(l.pass, l.g, NULL, l.j, l.j_x);
+                tc_pass_grad_jvp(l.pass, l.direction, l.x_direction, l.j, l.j_x);
+                l.device->k->download_double(l.device, l.host[J], l.j, l.p);
+                l.device->k->download_double(l.device, l.host[J_X], l.j_x, l.x);
+                assert_memory_equal(j, l.host[J], l.p * sizeof *j);
+                assert_memory_equal(j_x, l.host[J_X], l.x * sizeof *j_x);
+                free(j);
+                free(j_x);
+                lab_close(&l);
+            }
+        }
+        tc_model_free(model);
+    }
+}
+
 /* Everything a pass took from the device it gives back. */
 static void test_gives_back(void **state) {
     const devices *d = *state;
@@ -220,6 +246,7 @@ int main(void) {
         cmocka_unit_test(test_features),
         cmocka_unit_test(test_running_statistics),
         cmocka_unit_test(test_repeats_without_allocating),
+        cmocka_unit_test(test_many_directions),
         cmocka_unit_test(test_gives_back),
         cmocka_unit_test(test_absurd_batches),
     };
