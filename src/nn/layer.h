@@ -127,5 +127,9 @@ static inline void *tc_step_at(const tc_step *step, const void *vector, int tens
 /* q := dy added up, masked where y ≤ 0 if the layer ends in a ReLU; and the same for the tangents. Returns q. */
 const void *tc_step_gather(const tc_step *step);
 const void *tc_step_gather_tangent(const tc_step *step);
+/* What tc_step_gather left. */
+static inline const void *tc_step_q(const tc_step *step) {
+    return step->q ? step->q : step->dy.term[0];
+}
 
 #endif

@@ -31,6 +31,29 @@ typedef struct lab {
 
 enum { G, G_X, J, J_X };
 
+/* Both backends, for a group of tests. */
+typedef struct devices {
+    tc_device *cpu, *reference;
+} devices;
+
+static inline int open_devices(void **state) {
+    devices *d = calloc(1, sizeof *d);
+    tc_error error = {0};
+    if (tc_device_open("cpu", 2, &d->cpu, &error) != TC_OK ||
+        tc_device_open("reference", 2, &d->reference, &error) != TC_OK)
+        fail_msg("%s", error.message);
+    *state = d;
+    return 0;
+}
+
+static inline int close_devices(void **state) {
+    devices *d = *state;
+    tc_device_close(d->cpu);
+    tc_device_close(d->reference);
+    free(d);
+    return 0;
+}
+
 static inline void *lab_reals(tc_device *device, size_t count) {
     void *memory = NULL;
     tc_error error = {0};

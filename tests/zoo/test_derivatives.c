@@ -4,28 +4,6 @@
 
 #include "zoo/zoo.h"
 
-typedef struct devices {
-    tc_device *cpu, *reference;
-} devices;
-
-static int open_devices(void **state) {
-    devices *d = calloc(1, sizeof *d);
-    tc_error error = {0};
-    if (tc_device_open("cpu", 2, &d->cpu, &error) != TC_OK ||
-        tc_device_open("reference", 2, &d->reference, &error) != TC_OK)
-        fail_msg("%s", error.message);
-    *state = d;
-    return 0;
-}
-
-static int close_devices(void **state) {
-    devices *d = *state;
-    tc_device_close(d->cpu);
-    tc_device_close(d->reference);
-    free(d);
-    return 0;
-}
-
 /* As narrow and small as each goes; every option that adds layers once. */
 static const struct network {
     const char *name, *settings[2];

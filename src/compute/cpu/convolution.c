@@ -33,9 +33,9 @@ typedef struct packed {
 struct tc_conv_plan {
     tc_device *device;
     tc_convolution g;
-    bool on_planes;               /* by planes.c instead of oneDNN */
-    tc_planes ahead, back;        /* its geometry, forward and to the input */
-    float *plain[2], *flipped[2]; /* weights [TC_WEIGHTS, TC_WEIGHTS_T]: as they are, and as the way back takes them */
+    bool on_planes;                            /* by planes.c instead of oneDNN */
+    tc_planes ahead, back;                     /* its geometry, forward and to the input */
+    float *ahead_weights[2], *back_weights[2]; /* [TC_WEIGHTS, TC_WEIGHTS_T], packed for either way */
     float *room, *parts;
     direction forward, forward_tangent, forward_more, data, gradient;
     packed forward_weights, more_weights, data_weights;
@@ -380,8 +380,8 @@ static tc_status plan_on_planes(tc_conv_plan *plan, tc_error *error) {
                              .out_nhwc = g->in.block != 1};
     const size_t there = tc_planes_room(&plan->ahead), back = tc_planes_room(&plan->back);
     for (int i = 0; i < (g->tangents ? 2 : 1); i++) {
-        TC_TRY(tc_device_reals(device, tc_planes_weights(&plan->ahead), &plan->plain[i], error));
-        TC_TRY(tc_device_reals(device, tc_planes_weights(&plan->ahead), &plan->flipped[i], error));
+        TC_TRY(tc_device_reals(device, tc_planes_weights(&plan->ahead), &plan->ahead_weights[i], error));
+        TC_TRY(tc_device_reals(device, tc_planes_weights(&plan->ahead), &plan->back_weights[i], error));
     }
     TC_TRY(tc_device_reals(device, threads * (there > back ? there : back), &plan->room, error));
     if (!g->forward_only)
@@ -392,12 +392,9 @@ done:
 }
 
 static void pack_on_planes(const tc_conv_plan *plan, int which, const float *weights) {
-    const size_t o = (size_t)plan->g.out.c, i = (size_t)plan->g.in.c, taps = (size_t)(plan->g.kernel * plan->g.kernel);
-    memcpy(plan->plain[which], weights, o * i * taps * sizeof *weights);
-    for (size_t a = 0; a < o; a++)
-        for (size_t b = 0; b < i; b++)
-            for (size_t t = 0; t < taps; t++)
-                plan->flipped[which][(b * o + a) * taps + t] = weights[(a * i + b) * taps + (taps - 1 - t)];
+    const int o = plan->g.out.c, i = plan->g.in.c, taps = plan->g.kernel * plan->g.kernel;
+    tc_planes_pack(o, i, taps, weights, false, plan->ahead_weights[which]);
+    if (!plan->g.first) tc_planes_pack(i, o, taps, weights, true, plan->back_weights[which]);
 }
 
 static const tc_plane_loops *loops(const tc_conv_plan *plan) {
@@ -442,7 +439,12 @@ void tc_cpu_conv_destroy(tc_device *device, tc_conv_plan *plan) {
     device->k->release(device, plan->gradient_blocked);
     device->k->release(device, plan->zero_bias);
     device->k->release(device, plan->unwanted_bias);
-    void *of_planes[] = {plan->plain[0], plan->plain[1], plan->flipped[0], plan->flipped[1], plan->room, plan->parts};
+    void *of_planes[] = {plan->ahead_weights[0],
+                         plan->ahead_weights[1],
+                         plan->back_weights[0],
+                         plan->back_weights[1],
+                         plan->room,
+                         plan->parts};
     for (size_t i = 0; i < sizeof of_planes / sizeof *of_planes; i++) device->k->release(device, of_planes[i]);
     free(plan);
 }
@@ -462,7 +464,7 @@ void tc_cpu_conv_forward(tc_conv_plan *plan, int which, const void *x, const voi
         tc_planes g = plan->ahead;
         g.accumulate = accumulate;
         g.relu = plan->g.relu && which == TC_WEIGHTS && !accumulate;
-        loops(plan)->forward(plan->device, &g, plan->plain[which], bias, x, z, plan->room);
+        loops(plan)->forward(plan->device, &g, plan->ahead_weights[which], bias, x, z, plan->room);
         return;
     }
     const direction *d = accumulate              ? &plan->forward_more
@@ -474,7 +476,7 @@ void tc_cpu_conv_forward(tc_conv_plan *plan, int which, const void *x, const voi
 
 void tc_cpu_conv_backward_data(tc_conv_plan *plan, int which, const void *dz, void *dx) {
     if (plan->on_planes) {
-        loops(plan)->forward(plan->device, &plan->back, plan->flipped[which], NULL, dz, dx, plan->room);
+        loops(plan)->forward(plan->device, &plan->back, plan->back_weights[which], NULL, dz, dx, plan->room);
         return;
     }
     run_direction(plan->device, &plan->data, DATA, dx, dz, plan->data_weights.memory[which], NULL);

@@ -84,21 +84,20 @@ ALWAYS_INLINE void forward_tile(const int channels, const int rows, const int ac
     const size_t row = tc_planes_row(g), plane = (size_t)(g->ih + 2 * g->padding + 1) * row;
     const int k = g->kernel, taps = k * k;
     const float *w = weights + (size_t)t.o * (size_t)g->ic * (size_t)taps;
-    const size_t per_output = (size_t)g->ic * (size_t)taps;
     vec sum[8][4];
     TILE_LOOP(o, channels)
     TILE_LOOP(v, rows * across) sum[o][v] = spread(bias ? bias[t.o + o] : 0);
     for (int c = 0; c < g->ic; c++) {
         for (int i = 0; i < k; i++) {
             const float *from = padded + (size_t)c * plane + (size_t)(t.y + i) * row + (size_t)t.x;
-            const float *tap = w + (size_t)c * (size_t)taps + (size_t)(i * k);
+            const float *tap = w + (size_t)((c * taps + i * k) * channels);
             for (int j = 0; j < k; j++) {
                 vec x[4];
                 TILE_LOOP(r, rows)
                 TILE_LOOP(a, across)
                 x[r * across + a] = load(from + (size_t)r * row + (size_t)(j + a * LANES));
                 TILE_LOOP(o, channels) {
-                    const vec weight = spread(tap[(size_t)o * per_output + (size_t)j]);
+                    const vec weight = spread(tap[j * channels + o]);
                     TILE_LOOP(v, rows * across) sum[o][v] += weight * x[v];
                 }
             }
@@ -125,17 +124,27 @@ ALWAYS_INLINE void forward_tile(const int channels, const int rows, const int ac
     }
 }
 
-/* As many output channels at a time as there are registers for: 6 or 4 or what is left, on two vectors. */
 ALWAYS_INLINE void forward_channels(const int rows, const int across, const tc_planes *g, int y, int x,
                                     const float *weights, const float *bias, const float *padded, float *z) {
-    int o = 0;
-#define TILE(channels) forward_tile(channels, rows, across, g, (tile){o, y, x}, weights, bias, padded, z)
-    for (; g->oc - o >= 8; o += 8) TILE(8);
-    for (; g->oc - o >= 6; o += 6) TILE(6);
-    for (; g->oc - o >= 4; o += 4) TILE(4);
-    for (; g->oc - o >= 2; o += 2) TILE(2);
-    for (; g->oc - o >= 1; o += 1) TILE(1);
-#undef TILE
+    for (int o = 0; o < g->oc; o += tc_planes_tile(g->oc - o)) {
+        const tile t = {o, y, x};
+        switch (tc_planes_tile(g->oc - o)) {
+        case 8:
+            forward_tile(8, rows, across, g, t, weights, bias, padded, z);
+            break;
+        case 6:
+            forward_tile(6, rows, across, g, t, weights, bias, padded, z);
+            break;
+        case 4:
+            forward_tile(4, rows, across, g, t, weights, bias, padded, z);
+            break;
+        case 2:
+            forward_tile(2, rows, across, g, t, weights, bias, padded, z);
+            break;
+        default:
+            forward_tile(1, rows, across, g, t, weights, bias, padded, z);
+        }
+    }
 }
 
 static void forward_image(const tc_planes *g, const float *weights, const float *bias, const float *padded, float *z) {
@@ -204,10 +213,23 @@ ALWAYS_INLINE void gradient_taps(const int channels, const tc_planes *g, int o, 
 static void gradient_image(const tc_planes *g, const float *padded, const float *dz, float *part) {
     for (int c = 0; c < g->ic; c++) {
         for (int i = 0; i < g->kernel; i++) {
-            int o = 0;
-            for (; g->oc - o >= 4; o += 4) gradient_taps(4, g, o, c, i, padded, dz, part);
-            for (; g->oc - o >= 3; o += 3) gradient_taps(3, g, o, c, i, padded, dz, part);
-            for (; g->oc - o >= 1; o += 1) gradient_taps(1, g, o, c, i, padded, dz, part);
+            for (int o = 0, width; o < g->oc; o += width) {
+                const int left = g->oc - o;
+                width = left == 6 || left == 3 ? 3 : left >= 4 ? 4 : left; /* 6 is 3 + 3, not 4 + 2 */
+                switch (width) {
+                case 4:
+                    gradient_taps(4, g, o, c, i, padded, dz, part);
+                    break;
+                case 3:
+                    gradient_taps(3, g, o, c, i, padded, dz, part);
+                    break;
+                case 2:
+                    gradient_taps(2, g, o, c, i, padded, dz, part);
+                    break;
+                default:
+                    gradient_taps(1, g, o, c, i, padded, dz, part);
+                }
+            }
         }
     }
 }

@@ -17,13 +17,29 @@ typedef struct tc_planes {
 
 /* One instruction set's loops. `room`: per thread, tc_planes_room floats; `parts`: tc_planes_parts_floats. */
 typedef struct tc_plane_loops {
-    /* weights [oc][ic][k][k]; bias [oc] or NULL */
+    /* weights packed by tc_planes_pack; bias [oc] or NULL */
     void (*forward)(const tc_device *device, const tc_planes *g, const float *weights, const float *bias,
                     const float *x, float *z, float *room);
     /* dw [oc][ic][k][k], db [oc] or NULL; both added to where g->accumulate */
     void (*gradient)(const tc_device *device, const tc_planes *g, const float *x, const float *dz, float *dw, float *db,
                      float *room, float *parts);
 } tc_plane_loops;
+
+/* As many output channels are computed together as there are registers for, on two vectors each. */
+static inline int tc_planes_tile(int left) {
+    return left >= 8 ? 8 : left >= 6 ? 6 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
+}
+
+/* What a tile reads at one tap lies together: [tile][ic][k][k][channels of the tile]. flipped: for the way back, whose
+ * outputs are the convolution's inputs; `weights` are the convolution's own, OIHW. */
+static inline void tc_planes_pack(int oc, int ic, int taps, const float *weights, bool flipped, float *to) {
+    for (int o = 0; o < oc; o += tc_planes_tile(oc - o))
+        for (int i = 0; i < ic; i++)
+            for (int t = 0; t < taps; t++)
+                for (int a = 0; a < tc_planes_tile(oc - o); a++)
+                    *to++ = flipped ? weights[(i * oc + o + a) * taps + (taps - 1 - t)]
+                                    : weights[((o + a) * ic + i) * taps + t];
+}
 
 /* Rows of a padded plane: `behind` more zeros than the window needs, so that vectors may hang over. */
 static inline size_t tc_planes_row(const tc_planes *g) {

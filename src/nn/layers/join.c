@@ -79,7 +79,7 @@ static void scale_backward(tc_step *s) {
 
 static void scale_backward_tangent(tc_step *s) {
     const tc_kernels *k = s->device->k;
-    const void *q = s->q ? s->q : s->dy.term[0];
+    const void *q = tc_step_q(s);
     const void *q_t = tc_step_gather_tangent(s);
     if (s->dx_t[0]) {
         k->scale(s->device, s->out, q_t, s->x[1], s->dx_t[0], false);

@@ -70,7 +70,7 @@ static void forward_tangent(tc_step *s) {
 
 static void backward_tangent(tc_step *s) {
     const tc_kernels *k = s->device->k;
-    const void *q = s->q ? s->q : s->dy.term[0];
+    const void *q = tc_step_q(s);
     const void *q_t = tc_step_gather_tangent(s);
     if (s->g_t) {
         void *dw = tc_at(s->device, s->g_t, s->weight);
