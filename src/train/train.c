@@ -125,10 +125,11 @@ static void report(trainer *t, double loss, double accuracy, int64_t epoch) {
     t->hooks->progress(t->hooks->context, &told, images / total);
 }
 
-/* Within an epoch, at most twice a second. */
+/* Within an epoch, at most twice a second; its end is told by end_epoch. */
 static void report_within(trainer *t) {
     const tc_train_place *at = &t->run.at;
-    if (!t->hooks || !t->hooks->progress || at->seen == 0 || tc_clock() - t->reported < 0.5) return;
+    if (!t->hooks || !t->hooks->progress || (size_t)at->place == t->epoch_samples || tc_clock() - t->reported < 0.5)
+        return;
     t->reported = tc_clock();
     report(t, at->loss_sum / (double)at->seen, (double)at->correct / (double)at->seen, at->epoch + 1);
 }

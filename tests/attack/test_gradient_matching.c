@@ -88,7 +88,7 @@ static void *options_of(const tc_attack *attack, const char *const *settings) {
     return options;
 }
 
-static const char *const quick[] = {"steps=40", "restarts=2", "shift=1", "flip=false", NULL};
+static const char *const quick[] = {"steps=30", "restarts=2", "shift=1", "flip=false", NULL};
 
 static void check_limits(const setup *s, const tc_poison *poison) {
     assert_int_equal(poison->replaced, s->threat.poisons);
@@ -129,10 +129,10 @@ static void falls_and_beats_noise(void **state) {
         must(tc_options_set(tc_gradient_matching.options, options, "sharpness", kinds[kind], &error));
         tc_craft_job job = job_of(&s, 1);
         must(tc_gradient_matching.craft(&job, options, &poison, &report, &error));
-        assert_int_equal(s.calls, 80);
-        assert_int_equal(report.steps, 80);
-        assert_int_equal(report.jvps, 80);
-        assert_int_equal(report.gradients, 80 + 2 + extra[kind]);
+        assert_int_equal(s.calls, 60);
+        assert_int_equal(report.steps, 60);
+        assert_int_equal(report.jvps, 60);
+        assert_int_equal(report.gradients, 60 + 2 + extra[kind]);
         assert_true(report.objective < s.first_objective - 0.05);
         must(tc_gradient_matching_loss(&job, options, poison, &loss, &error));
         assert_float_equal(loss, report.objective, 1e-9);
@@ -155,7 +155,7 @@ static void an_ensemble_is_matched_on_average(void **state) {
     tc_craft_job job = job_of(&s, 3);
     must(tc_gradient_matching.craft(&job, options, &poison, &report, &error));
     assert_true(report.objective < noise_loss(&s, options, 3) - 0.05);
-    assert_int_equal(report.jvps, 3 * 80);
+    assert_int_equal(report.jvps, 3 * 60);
     double mean = 0;
     for (int i = 0; i < 3; i++) {
         double loss;

@@ -76,17 +76,21 @@ static void learns_on_every_device(void **state) {
 
 static void same_seed_same_bits(void **state) {
     (void)state;
-    setup s = make_setup("cpu", true, 70, small);
-    tc_weights a, b, other;
-    run(&s, 5, NULL, &a);
-    run(&s, 5, NULL, &b);
-    run(&s, 6, NULL, &other);
-    assert_true(same_weights(s.model, &a, &b));
-    assert_false(same_weights(s.model, &a, &other));
-    tc_weights_free(&a);
-    tc_weights_free(&b);
-    tc_weights_free(&other);
-    end_setup(&s);
+    for (int threads = 1; threads <= 2; threads++) {
+        setup s = make_setup("cpu", true, 70, small);
+        tc_device_close(s.device);
+        s.device = tiny_device_of("cpu", threads);
+        tc_weights a, b, other;
+        run(&s, 5, NULL, &a);
+        run(&s, 5, NULL, &b);
+        run(&s, 6, NULL, &other);
+        assert_true(same_weights(s.model, &a, &b));
+        assert_false(same_weights(s.model, &a, &other));
+        tc_weights_free(&a);
+        tc_weights_free(&b);
+        tc_weights_free(&other);
+        end_setup(&s);
+    }
 }
 
 /* One step over everything, without augmentation, is plain gradient descent whatever the order of the images. */
