@@ -37,8 +37,9 @@ static tc_status unknown_flag(const tc_usage *usage, const char *name, tc_error 
                     usage->command);
 }
 
-static tc_status take_flag(tc_arguments *to, int argc, char **argv, int *at, tc_error *error) {
-    const char *name = argv[*at] + 2, *equals = strchr(name, '='), *value = equals ? equals + 1 : NULL;
+/* `name`: argv[*at] without the dashes; its value may be in the next one. */
+static tc_status take_flag(tc_arguments *to, const char *name, int argc, char **argv, int *at, tc_error *error) {
+    const char *equals = strchr(name, '='), *value = equals ? equals + 1 : NULL;
     const tc_usage *usage = to->usage;
     const tc_flag *flag = find(usage->flags, name, strcspn(name, "="));
     if (!flag) return unknown_flag(usage, name, error);
@@ -74,17 +75,17 @@ tc_status tc_arguments_parse(const tc_usage *usage, int argc, char **argv, tc_ar
         if (i >= TC_MOST_ARGUMENTS)
             return tc_raise(error, TC_INVALID, "%s: more than %d arguments; put them into a spec", usage->command,
                             TC_MOST_ARGUMENTS);
-        if (flags && !strcmp(argv[i], "--")) {
+        const char *word = strcmp(argv[i], "-h") ? argv[i] : "--help";
+        if (flags && !strcmp(word, "--")) {
             flags = false;
-        } else if (flags && !strncmp(argv[i], "--", 2)) {
-            const tc_status status = take_flag(arguments, argc, argv, &i, error);
+        } else if (flags && !strncmp(word, "--", 2)) {
+            const tc_status status = take_flag(arguments, word + 2, argc, argv, &i, error);
             if (status != TC_OK) return status;
-        } else if (flags && argv[i][0] == '-' && argv[i][1]) {
-            if (!strcmp(argv[i], "-h")) return print_usage(usage), exit(0), TC_OK;
+        } else if (flags && word[0] == '-' && word[1]) {
             return tc_raise(error, TC_INVALID, "%s: unknown flag %.64s; flags begin with --, see `tocsin %s --help`",
-                            usage->command, argv[i], usage->command);
+                            usage->command, word, usage->command);
         } else {
-            arguments->positional[arguments->count++] = argv[i];
+            arguments->positional[arguments->count++] = word;
         }
     }
     if (tc_arguments_has(arguments, "help")) {
