@@ -188,6 +188,56 @@ done:
     return status;
 }
 
+/* ---- from memory ---- */
+
+static tc_status copy_split(const tc_split *from, const tc_dataset *dataset, tc_split *to, tc_error *error) {
+    const tc_status status = tc_split_allocate(dataset, to, from->count, error);
+    if (status != TC_OK) return status;
+    memcpy(to->images, from->images, from->count * tc_dataset_image_bytes(dataset));
+    memcpy(to->labels, from->labels, from->count * sizeof *to->labels);
+    return TC_OK;
+}
+
+/* Before anything is allocated by it. */
+static tc_status check_size(const char *name, const tc_dataset *d, tc_error *error) {
+    enum { SIDE = 65536, CLASSES = 1 << 20 };
+    if (d->height < 1 || d->width < 1 || d->height > SIDE || d->width > SIDE)
+        return tc_raise(error, TC_INVALID, "%.60s: images of %d×%d pixels; give 1 … %d a side", name, d->height,
+                        d->width, SIDE);
+    if (d->channels < 1 || d->channels > 4)
+        return tc_raise(error, TC_INVALID, "%.60s: images of %d channels; give 1 to 4", name, d->channels);
+    if (d->classes < 2 || d->classes > CLASSES)
+        return tc_raise(error, TC_INVALID, "%.60s: %d classes; give 2 … %d", name, d->classes, CLASSES);
+    return TC_OK;
+}
+
+tc_status tc_dataset_create(const char *name, const tc_dataset *like, const char *const *class_names,
+                            tc_dataset **result, tc_error *error) {
+    tc_status status = TC_OK;
+    tc_dataset *dataset = NULL;
+    *result = NULL;
+    TC_TRY(check_size(name, like, error));
+    TC_TRY(tc_new(&dataset, 1, sizeof *dataset, error));
+    snprintf(dataset->name, sizeof dataset->name, "%s", name);
+    dataset->height = like->height;
+    dataset->width = like->width;
+    dataset->channels = like->channels;
+    dataset->classes = like->classes;
+    TC_TRY(copy_split(&like->train, dataset, &dataset->train, error));
+    TC_TRY(copy_split(&like->test, dataset, &dataset->test, error));
+    TC_TRY(check(dataset, error));
+    if (class_names) TC_TRY(tc_name_classes(dataset, error));
+    for (int i = 0; class_names && i < dataset->classes; i++)
+        if (class_names[i]) tc_set_class_name(dataset, i, class_names[i]);
+    TC_TRY(tc_complete_class_names(dataset, error));
+    measure(dataset);
+    *result = dataset;
+    dataset = NULL;
+done:
+    tc_dataset_free(dataset);
+    return status;
+}
+
 /* ---- describing ---- */
 
 static void count_classes(const tc_split *split, size_t *counts /* [classes] */) {

@@ -36,6 +36,10 @@ typedef struct tc_dataset_options {
 /* source: "shapes10", "glyphs", "idx:PATH", "cifar10:PATH", "cifar100:PATH", "images:PATH", "npz:PATH". options may be
  * NULL. */
 tc_status tc_dataset_open(const char *source, const tc_dataset_options *options, tc_dataset **dataset, tc_error *error);
+/* From memory: size, classes and samples are copied from `like`, which needs nothing else, and checked. class_names
+ * [classes] may be NULL. */
+tc_status tc_dataset_create(const char *name, const tc_dataset *like, const char *const *class_names,
+                            tc_dataset **dataset, tc_error *error);
 void tc_dataset_free(tc_dataset *dataset);
 size_t tc_dataset_image_bytes(const tc_dataset *dataset); /* height · width · channels */
 

@@ -1,0 +1,115 @@
+/* craft.c — include/tocsin/attack.h, but for the threat (threat.c). */
+#include "api/api.h"
+
+#include "experiment/trial.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { MOST_ATTACKS = 255 };
+
+static tc_status find_attack(const char *name, const tc_attack **found, tc_error *error) {
+    const char *known[MOST_ATTACKS + 1] = {NULL};
+    const tc_attack *all = tc_attacks();
+    *found = tc_attack_find(name);
+    if (*found) return TC_OK;
+    for (int i = 0; i < MOST_ATTACKS && all[i].name; i++) known[i] = all[i].name;
+    const char *near = tc_nearest(name, known);
+    if (near) return tc_raise(error, TC_INVALID, "attack: '%.64s' is not known; did you mean %s?", name, near);
+    return tc_raise(error, TC_INVALID, "attack: '%.64s' is not known; tocsin_list names them all", name);
+}
+
+/* *list := [count], borrowing models and weights. */
+static tc_status list_surrogates(tocsin_model *const *surrogates, size_t count, tc_surrogate **list, tc_error *error) {
+    if (count > INT16_MAX) return tc_raise(error, TC_INVALID, "attack: %zu surrogates are too many", count);
+    const tc_status status = tc_new(list, count, sizeof **list, error);
+    if (status != TC_OK) return status;
+    for (size_t i = 0; i < count; i++) {
+        if (!surrogates || !surrogates[i])
+            return tc_raise(error, TC_INVALID, "attack: surrogate %zu of %zu is NULL; give one", i, count);
+        (*list)[i] = (tc_surrogate){surrogates[i]->network->model, surrogates[i]->weights};
+    }
+    return TC_OK;
+}
+
+static void tell(void *hooks, double fraction, double objective) {
+    tocsin_progress told = tc_api_progress("craft", fraction);
+    told.loss = objective;
+    tc_api_tell(hooks, &told);
+}
+
+static tc_status craft(const tc_craft_job *job, const tc_attack *method, const char *const *settings,
+                       tocsin_poison **poison, tocsin_craft_result *result, tc_error *error) {
+    void *options = NULL;
+    tc_poison *made = NULL;
+    tc_craft_report report = {.objective = NAN};
+    tc_status status = TC_OK;
+    TC_TRY(tc_new(&options, 1, method->options_size, error));
+    tc_options_default(method->options, options);
+    TC_TRY(tc_api_lay(method->options, options, settings, method->name, error));
+    TC_TRY(method->craft(job, options, &made, &report, error));
+    *poison = (tocsin_poison *)made;
+    if (result)
+        *result = (tocsin_craft_result){report.objective, report.seconds, report.steps, report.gradients, report.jvps};
+done:
+    free(options);
+    return status;
+}
+
+tocsin_status tocsin_craft(tocsin_device *device, const tocsin_dataset *dataset, const tocsin_threat *threat,
+                           const char *attack, const char *const *settings, tocsin_model *const *surrogates,
+                           size_t surrogate_count, uint64_t seed, const tocsin_hooks *hooks, tocsin_poison **poison,
+                           tocsin_craft_result *result, tocsin_error *error) {
+    TC_ENTER;
+    TC_NEED(poison);
+    *poison = NULL;
+    TC_NEED(device);
+    TC_NEED(dataset);
+    TC_NEED(threat);
+    TC_NEED(attack);
+    const tc_attack *method = NULL;
+    tc_surrogate *list = NULL;
+    tc_status status = TC_OK;
+    TC_TRY(find_attack(attack, &method, error));
+    TC_TRY(tc_threat_check(tc_threat_of(threat), tc_dataset_of(dataset), error));
+    TC_TRY(list_surrogates(surrogates, surrogate_count, &list, error));
+    const tc_craft_job job = {.device = tc_device_of(device),
+                              .dataset = tc_dataset_of(dataset),
+                              .threat = tc_threat_of(threat),
+                              .surrogates = list,
+                              .surrogate_count = (int)surrogate_count,
+                              .stream = tc_stream_child(tc_stream_make(seed), "craft", 0),
+                              .progress = tell,
+                              .stop = tc_api_stopped,
+                              .context = (void *)(uintptr_t)hooks};
+    TC_TRY(craft(&job, method, settings, poison, result, error));
+done:
+    free(list);
+    return status;
+}
+
+tocsin_status tocsin_success(tocsin_device *device, const tocsin_model *model, const tocsin_dataset *dataset,
+                             const tocsin_threat *threat, double *success, int32_t *predicted, tocsin_error *error) {
+    TC_ENTER;
+    TC_NEED(device);
+    TC_NEED(model);
+    TC_NEED(dataset);
+    TC_NEED(threat);
+    TC_NEED(success);
+    const tc_lab lab = {.device = tc_device_of(device), .dataset = (tc_dataset *)(uintptr_t)dataset};
+    const tc_trial trial = {.lab = &lab, .threat = *tc_threat_of(threat)}; /* as much of one as predicting reads */
+    int32_t *found = NULL;
+    size_t hits = 0;
+    tc_status status = TC_OK;
+    TC_TRY(tc_threat_check(&trial.threat, lab.dataset, error));
+    TC_TRY(tc_new(&found, trial.threat.targets, sizeof *found, error));
+    TC_TRY(tc_trial_predict(&trial, model->network->model, &model->weights, found, error));
+    for (size_t i = 0; i < trial.threat.targets; i++) {
+        hits += found[i] == trial.threat.intended_class;
+        if (predicted) predicted[i] = found[i];
+    }
+    *success = (double)hits / (double)trial.threat.targets;
+done:
+    free(found);
+    return status;
+}
