@@ -31,12 +31,12 @@ static const tc_usage usage = {
 static tc_status choose(const tc_arguments *arguments, const tc_spec *spec, const tc_method_spec **method,
                         tc_error *error) {
     const char *wanted = tc_arguments_value(arguments, "attack", NULL), *labels[TC_MOST_ARGUMENTS] = {NULL};
+    *method = spec->attacks;
     if (!spec->attack_count)
         return tc_raise(error, TC_INVALID, "craft: no attack is given; add --set attacks.1.name=NAME");
     if (!wanted && spec->attack_count > 1)
         return tc_raise(error, TC_INVALID, "craft: the spec has %d attacks; choose one with --attack LABEL",
                         spec->attack_count);
-    *method = spec->attacks;
     if (!wanted) return TC_OK;
     for (int i = 0; i < spec->attack_count; i++) {
         *method = &spec->attacks[i];

@@ -43,7 +43,8 @@ static tc_status add_key(tc_section *section, tc_key key, tc_error *error) {
     tc_key *grown = realloc(section->key, (section->count + 1) * sizeof *grown);
     if (!grown) {
         tc_schema_free(key.section);
-        return tc_raise(error, TC_FAILED, "memory: none left to read the spec; free some");
+        tc_raise(error, TC_FAILED, "memory: none left to read the spec; free some");
+        return TC_FAILED;
     }
     section->key = grown;
     section->key[section->count++] = key;

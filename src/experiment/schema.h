@@ -31,7 +31,7 @@ struct tc_section {
 
 /* The whole spec's tree; free with tc_schema_free. */
 tc_status tc_schema_create(tc_section **root, tc_error *error);
-void tc_schema_free(tc_section *root);
+void tc_schema_free(tc_section *section);
 
 const tc_key *tc_section_find(const tc_section *section, const char *name);
 /* The key nearest to a mistyped one, or NULL. */
