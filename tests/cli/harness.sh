@@ -4,7 +4,7 @@
 #     refuse STATUS 'MESSAGE' ARGUMENTS…     the program ends so, says exactly that one line and writes nothing
 #     holds 'WHAT' COMMAND…                  COMMAND succeeds
 set -u
-tocsin=$1
+case $1 in /*) tocsin=$1 ;; *) tocsin=$PWD/$1 ;; esac
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder" || exit 1
