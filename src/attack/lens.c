@@ -1,5 +1,7 @@
 #include "attack/lens.h"
 
+#include "data/augment.h"
+
 #include <stdlib.h>
 
 static tc_shape shape_of(const tc_lens *lens, int n) {
@@ -34,11 +36,7 @@ void tc_lens_free(tc_lens *lens) {
 void tc_lens_draw(tc_lens *lens, tc_stream stream) {
     lens->plain = !(lens->shift > 0) && !lens->flip;
     if (lens->plain) return;
-    for (size_t i = 0; i < lens->count; i++) {
-        lens->host[i].dx = (float)(lens->shift * (2 * tc_uniform_at(stream, 3 * i) - 1));
-        lens->host[i].dy = (float)(lens->shift * (2 * tc_uniform_at(stream, 3 * i + 1) - 1));
-        lens->host[i].flip = lens->flip && tc_uniform_at(stream, 3 * i + 2) < 0.5;
-    }
+    for (size_t i = 0; i < lens->count; i++) lens->host[i] = tc_warp_for_crafting(stream, i, lens->shift, lens->flip);
     lens->device->k->upload_bytes(lens->device, lens->warp, lens->host, lens->count * sizeof *lens->warp);
 }
 

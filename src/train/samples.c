@@ -1,5 +1,7 @@
 #include "train/samples.h"
 
+#include "data/augment.h"
+
 #include <stdlib.h>
 
 static tc_status upload(tc_samples *samples, const tc_view *view, tc_error *error) {
@@ -61,19 +63,10 @@ void tc_samples_begin_epoch(tc_samples *samples, int64_t epoch) {
     tc_draw_permutation(&order, samples->order, samples->count);
 }
 
-/* A whole-pixel shift within ±crop from 24 of the 64 bits, so that one draw serves a sample. */
-static float shift(uint64_t bits, int64_t crop) {
-    return (float)((int64_t)(((bits & 0xffffff) * (uint64_t)(2 * crop + 1)) >> 24) - crop);
-}
-
 static void draw_warps(tc_samples *samples, int64_t epoch, size_t from, int n) {
     const tc_stream stream = tc_stream_child(samples->stream, "augment", (uint64_t)epoch);
-    for (int i = 0; i < n; i++) {
-        const uint64_t bits = tc_bits_at(stream, from + (size_t)i);
-        samples->host_warp[i] = (tc_warp){.dx = shift(bits, samples->crop),
-                                          .dy = shift(bits >> 24, samples->crop),
-                                          .flip = samples->flip && bits >> 63};
-    }
+    for (int i = 0; i < n; i++)
+        samples->host_warp[i] = tc_warp_for_training(stream, from + (size_t)i, samples->crop, samples->flip);
     samples->device->k->upload_bytes(samples->device, samples->warp, samples->host_warp,
                                      (size_t)n * sizeof *samples->warp);
 }
