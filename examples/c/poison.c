@@ -19,9 +19,10 @@ static void must(tocsin_status status) {
 /* A new network, trained from its own initialisation on the data with `poison` (NULL: none) laid over it. */
 static tocsin_model *train(tocsin_device *device, const tocsin_dataset *data, const tocsin_poison *poison,
                            uint64_t seed) {
-    static const char *const training[] = {"epochs=8", "batch=20", "rate=0.01", "crop=2", NULL};
+    static const char *const training[] = {"epochs=15", "batch=20",   "rate=0.02", "schedule=cosine",
+                                           "crop=1",    "flip=false", NULL};
     tocsin_model *model;
-    must(tocsin_model_create_for("cnn", data, NULL, &model, &error));
+    must(tocsin_model_create_for("lenet", data, (const char *const[]){"width=8", NULL}, &model, &error));
     must(tocsin_model_initialise(model, seed, &error));
     must(tocsin_train(device, model, data, poison, training, seed, NULL, NULL, NULL, &error));
     return model;
