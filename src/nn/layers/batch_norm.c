@@ -21,7 +21,7 @@ done:
 
 static tc_norm describe(const tc_step *s) {
     const bool residual = s->layer->inputs > 1, training = s->options->mode == TC_TRAIN;
-    const bool sums = training || s->wants_theta, sums_t = training || s->wants_theta_t;
+    const bool sums = training || s->wants_theta, sums_t = s->has_second && (training || s->wants_theta_t);
     const size_t c = (size_t)s->out.c;
     return (tc_norm){
         .shape = s->out,
