@@ -90,9 +90,9 @@ static int ascending(const void *a, const void *b) {
 /* ---- the machine's convolution peak ---- */
 
 static tc_status measure_convolution(tc_device *device, int channels, int side, double *gflops, tc_error *error) {
-    const tc_shape s = {32, side, side, channels,
-                        device->channel_block && channels % device->channel_block == 0 ? device->channel_block
-                                                                                       : channels};
+    const int block = device->channel_block;
+    tc_shape s = tc_nhwc(32, side, side, channels);
+    if (block && channels % block == 0) s.block = block;
     const tc_convolution geometry = {.in = s,
                                      .out = s,
                                      .kernel = 3,

@@ -251,7 +251,9 @@ struct tc_device {
     const tc_kernels *k;
     size_t element;     /* bytes of a real: 4 or 8 */
     int channel_block;  /* panel width the convolutions like; 0: plain NHWC only */
-    int plane_channels; /* networks of at most so many channels may run on planes (panels of 1 channel); 0: none */
+    int abreast;        /* images side by side (shape.h) in networks of at most abreast_channels channels and … */
+    int abreast_channels, abreast_kernel; /* … windows of at most abreast_kernel. 0: never. Taken by convolutions,
+                                             poolings, activations, dropout, flatten and the two layout moves */
     int threads;
     uint64_t allocations;     /* how often allocate or …_create was called: must stand still while training */
     size_t bytes, peak_bytes; /* on the device, now and at most */

@@ -101,34 +101,46 @@ static bool panels_fit(const tc_pass *pass, int block) {
     return block;
 }
 
-/* Few channels and nothing but stride-1 convolutions, poolings and element-wise maps: LeNet and its kin. */
-static bool planes_fit(const tc_pass *pass, int channels) {
-    for (int i = 0; channels && i < pass->model->layers; i++) {
-        const tc_layer *layer = &pass->model->layer[i];
-        const tc_value *value = &pass->model->value[layer->output];
-        if (value->h * value->w == 1) continue;
-        if (value->c > channels || layer->class == &tc_batch_norm_layer || layer->class == &tc_transposed_layer)
-            return false;
-        if (layer->class == &tc_convolution_layer &&
-            (layer->options.conv.stride != 1 || layer->options.conv.groups != 1))
-            return false;
-    }
-    return channels;
+/* Layers that images side by side may go through. */
+static bool goes_abreast(const tc_layer *layer) {
+    static const tc_layer_class *const classes[] = {&tc_convolution_layer, &tc_activation_layer, &tc_max_pool_layer,
+                                                    &tc_average_pool_layer, &tc_dropout_layer, &tc_flatten_layer};
+    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
+        if (layer->class == classes[i]) return true;
+    return false;
 }
 
-/* 0: plain NHWC. */
-static int choose_block(const tc_pass *pass) {
-    if (panels_fit(pass, pass->device->channel_block)) return pass->device->channel_block;
-    return planes_fit(pass, pass->device->plane_channels) ? 1 : 0;
+/* Few channels and nothing but small stride-1 convolutions, poolings and element-wise maps up to a flatten: LeNet and
+ * its kin. */
+static bool abreast_fits(const tc_pass *pass) {
+    const tc_device *device = pass->device;
+    bool any = false;
+    for (int i = 0; device->abreast && i < pass->model->layers; i++) {
+        const tc_layer *layer = &pass->model->layer[i];
+        const tc_value *in = &pass->model->value[layer->input[0]], *out = &pass->model->value[layer->output];
+        const tc_conv_options *conv = &layer->options.conv;
+        if (in->h * in->w == 1) continue;
+        if (!goes_abreast(layer)) return false;
+        if (layer->class == &tc_flatten_layer) continue;
+        if (out->h * out->w == 1 || out->c > device->abreast_channels) return false;
+        if (layer->class != &tc_convolution_layer) continue;
+        if (conv->stride != 1 || conv->groups != 1 || conv->kernel > device->abreast_kernel ||
+            conv->padding >= conv->kernel)
+            return false;
+        any = true;
+    }
+    return any;
 }
 
 static void choose_shapes(tc_pass *pass) {
-    const int block = choose_block(pass);
+    const int block = panels_fit(pass, pass->device->channel_block) ? pass->device->channel_block : 0;
+    const bool abreast = !block && abreast_fits(pass);
     for (int v = 0; v < pass->model->values; v++) {
         const tc_value *value = &pass->model->value[v];
-        const bool panels = block && v > 0 && value->h * value->w > 1;
         pass->shape[v] = tc_nhwc(pass->options.batch, value->h, value->w, value->c);
-        if (panels) pass->shape[v].block = block;
+        if (v == 0 || value->h * value->w == 1) continue;
+        if (block) pass->shape[v].block = block;
+        if (abreast) pass->shape[v].block = 1, pass->shape[v].abreast = pass->device->abreast;
     }
 }
 

@@ -33,8 +33,8 @@ typedef struct packed {
 struct tc_conv_plan {
     tc_device *device;
     tc_convolution g;
-    bool on_planes;                            /* by planes.c instead of oneDNN */
-    tc_planes ahead, back;                     /* its geometry, forward and to the input */
+    bool is_abreast;                           /* by abreast.c instead of oneDNN */
+    tc_abreast ahead, back;                    /* its geometry, forward and to the input */
     float *ahead_weights[2], *back_weights[2]; /* [TC_WEIGHTS, TC_WEIGHTS_T], packed for either way */
     float *room, *parts;
     direction forward, forward_tangent, forward_more, data, gradient;
@@ -341,64 +341,60 @@ done:
     return status;
 }
 
-/* ---- on planes ---- */
+/* ---- images abreast ---- */
 
-/* Both sides are planes, or NHWC at the network's input (one channel is both). */
-static bool fits_planes(const tc_convolution *g) {
-    const bool in = g->in.block == 1 || g->in.block == g->in.c, out = g->out.block == 1 || g->out.block == g->out.c;
-    return g->stride == 1 && g->groups == 1 && g->in.c <= TC_PLANE_CHANNELS && g->out.c <= TC_PLANE_CHANNELS && in &&
-           out && (g->in.block == 1 || g->out.block == 1) && g->padding < g->kernel;
+/* Both sides are abreast, or NHWC at the network's input. */
+static bool fits_abreast(const tc_convolution *g) {
+    const bool in = g->in.abreast == TC_ABREAST || (g->in.abreast <= 1 && g->in.block == g->in.c);
+    return g->stride == 1 && g->groups == 1 && g->kernel <= TC_ABREAST_KERNEL && in && g->out.abreast == TC_ABREAST &&
+           g->padding < g->kernel;
 }
 
-static tc_status plan_on_planes(tc_conv_plan *plan, tc_error *error) {
+static tc_status plan_abreast(tc_conv_plan *plan, tc_error *error) {
     const tc_convolution *g = &plan->g;
     tc_device *device = plan->device;
-    const size_t threads = (size_t)device->threads;
     tc_status status = TC_OK;
-    plan->on_planes = true;
-    plan->ahead = (tc_planes){.n = g->in.n,
-                              .ic = g->in.c,
-                              .ih = g->in.h,
-                              .iw = g->in.w,
-                              .oc = g->out.c,
-                              .oh = g->out.h,
-                              .ow = g->out.w,
+    plan->is_abreast = true;
+    plan->ahead = (tc_abreast){.n = g->in.n,
+                               .ic = g->in.c,
+                               .ih = g->in.h,
+                               .iw = g->in.w,
+                               .oc = g->out.c,
+                               .oh = g->out.h,
+                               .ow = g->out.w,
+                               .kernel = g->kernel,
+                               .padding = g->padding,
+                               .in_plain = g->in.abreast <= 1};
+    plan->back = (tc_abreast){.n = g->in.n,
+                              .ic = g->out.c,
+                              .ih = g->out.h,
+                              .iw = g->out.w,
+                              .oc = g->in.c,
+                              .oh = g->in.h,
+                              .ow = g->in.w,
                               .kernel = g->kernel,
-                              .padding = g->padding,
-                              .in_nhwc = g->in.block != 1,
-                              .out_nhwc = g->out.block != 1};
-    plan->back = (tc_planes){.n = g->in.n,
-                             .ic = g->out.c,
-                             .ih = g->out.h,
-                             .iw = g->out.w,
-                             .oc = g->in.c,
-                             .oh = g->in.h,
-                             .ow = g->in.w,
-                             .kernel = g->kernel,
-                             .padding = g->kernel - 1 - g->padding,
-                             .in_nhwc = g->out.block != 1,
-                             .out_nhwc = g->in.block != 1};
-    const size_t there = tc_planes_room(&plan->ahead), back = tc_planes_room(&plan->back);
+                              .padding = g->kernel - 1 - g->padding,
+                              .out_plain = g->in.abreast <= 1};
+    const size_t part = tc_abreast_part(&plan->ahead), room = tc_abreast_room(&plan->ahead);
     for (int i = 0; i < (g->tangents ? 2 : 1); i++) {
-        TC_TRY(tc_device_reals(device, tc_planes_weights(&plan->ahead), &plan->ahead_weights[i], error));
-        TC_TRY(tc_device_reals(device, tc_planes_weights(&plan->ahead), &plan->back_weights[i], error));
+        TC_TRY(tc_device_reals(device, part, &plan->ahead_weights[i], error));
+        TC_TRY(tc_device_reals(device, part, &plan->back_weights[i], error));
     }
-    TC_TRY(tc_device_reals(device, threads * (there > back ? there : back), &plan->room, error));
+    if (room) TC_TRY(tc_device_reals(device, room, &plan->room, error));
     if (!g->forward_only)
-        TC_TRY(tc_device_reals(device, (size_t)tc_planes_parts(&plan->ahead) * tc_planes_part(&plan->ahead),
-                               &plan->parts, error));
+        TC_TRY(tc_device_reals(device, (size_t)tc_abreast_parts(&plan->ahead) * part, &plan->parts, error));
 done:
     return status;
 }
 
-static void pack_on_planes(const tc_conv_plan *plan, int which, const float *weights) {
-    const int o = plan->g.out.c, i = plan->g.in.c, taps = plan->g.kernel * plan->g.kernel;
-    tc_planes_pack(o, i, taps, weights, false, plan->ahead_weights[which]);
-    if (!plan->g.first) tc_planes_pack(i, o, taps, weights, true, plan->back_weights[which]);
+static const tc_abreast_loops *loops(const tc_conv_plan *plan) {
+    return tc_cpu_state_of(plan->device)->abreast;
 }
 
-static const tc_plane_loops *loops(const tc_conv_plan *plan) {
-    return tc_cpu_state_of(plan->device)->plane_loops;
+static void pack_abreast(const tc_conv_plan *plan, int which, const float *weights) {
+    const int o = plan->g.out.c, i = plan->g.in.c, taps = plan->g.kernel * plan->g.kernel;
+    loops(plan)->pack(o, i, taps, weights, false, plan->ahead_weights[which]);
+    if (!plan->g.first) loops(plan)->pack(i, o, taps, weights, true, plan->back_weights[which]);
 }
 
 /* ---- the kernel table's functions ---- */
@@ -421,7 +417,7 @@ tc_status tc_cpu_conv_create(tc_device *device, const tc_convolution *geometry, 
     TC_TRY(tc_new(&made, 1, sizeof *made, error));
     made->device = device;
     made->g = *geometry;
-    TC_TRY(fits_planes(geometry) ? plan_on_planes(made, error) : plan_by_library(made, error));
+    TC_TRY(fits_abreast(geometry) ? plan_abreast(made, error) : plan_by_library(made, error));
     *plan = made;
 done:
     if (status != TC_OK && made) tc_cpu_conv_destroy(device, made);
@@ -439,19 +435,19 @@ void tc_cpu_conv_destroy(tc_device *device, tc_conv_plan *plan) {
     device->k->release(device, plan->gradient_blocked);
     device->k->release(device, plan->zero_bias);
     device->k->release(device, plan->unwanted_bias);
-    void *of_planes[] = {plan->ahead_weights[0],
+    void *of_abreast[] = {plan->ahead_weights[0],
                          plan->ahead_weights[1],
                          plan->back_weights[0],
                          plan->back_weights[1],
                          plan->room,
                          plan->parts};
-    for (size_t i = 0; i < sizeof of_planes / sizeof *of_planes; i++) device->k->release(device, of_planes[i]);
+    for (size_t i = 0; i < sizeof of_abreast / sizeof *of_abreast; i++) device->k->release(device, of_abreast[i]);
     free(plan);
 }
 
 void tc_cpu_conv_pack(tc_conv_plan *plan, int which, const void *weights) {
-    if (plan->on_planes) {
-        pack_on_planes(plan, which, weights);
+    if (plan->is_abreast) {
+        pack_abreast(plan, which, weights);
         return;
     }
     pack(plan, &plan->forward_weights, which, weights);
@@ -460,8 +456,8 @@ void tc_cpu_conv_pack(tc_conv_plan *plan, int which, const void *weights) {
 }
 
 void tc_cpu_conv_forward(tc_conv_plan *plan, int which, const void *x, const void *bias, void *z, bool accumulate) {
-    if (plan->on_planes) {
-        tc_planes g = plan->ahead;
+    if (plan->is_abreast) {
+        tc_abreast g = plan->ahead;
         g.accumulate = accumulate;
         g.relu = plan->g.relu && which == TC_WEIGHTS && !accumulate;
         loops(plan)->forward(plan->device, &g, plan->ahead_weights[which], bias, x, z, plan->room);
@@ -475,7 +471,7 @@ void tc_cpu_conv_forward(tc_conv_plan *plan, int which, const void *x, const voi
 }
 
 void tc_cpu_conv_backward_data(tc_conv_plan *plan, int which, const void *dz, void *dx) {
-    if (plan->on_planes) {
+    if (plan->is_abreast) {
         loops(plan)->forward(plan->device, &plan->back, plan->back_weights[which], NULL, dz, dx, plan->room);
         return;
     }
@@ -484,8 +480,8 @@ void tc_cpu_conv_backward_data(tc_conv_plan *plan, int which, const void *dz, vo
 
 void tc_cpu_conv_backward_weights(tc_conv_plan *plan, const void *x, const void *dz, void *dw, void *db,
                                   bool accumulate) {
-    if (plan->on_planes) {
-        tc_planes g = plan->ahead;
+    if (plan->is_abreast) {
+        tc_abreast g = plan->ahead;
         g.accumulate = accumulate;
         loops(plan)->gradient(plan->device, &g, x, dz, dw, db, plan->room, plan->parts);
         return;

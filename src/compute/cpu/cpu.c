@@ -8,13 +8,13 @@
 /* What is compiled once per instruction set (meson.build). */
 typedef struct isa {
     const tc_kernels *kernels;
-    const tc_plane_loops *plane_loops;
+    const tc_abreast_loops *abreast;
 } isa;
 
 #define TC_DECLARE(name)                                                                                               \
     extern const tc_kernels tc_cpu_table_##name;                                                                       \
-    extern const tc_plane_loops tc_cpu_plane_loops_##name;                                                             \
-    static const isa isa_##name = {&tc_cpu_table_##name, &tc_cpu_plane_loops_##name};
+    extern const tc_abreast_loops tc_cpu_abreast_loops_##name;                                                             \
+    static const isa isa_##name = {&tc_cpu_table_##name, &tc_cpu_abreast_loops_##name};
 TC_DECLARE(base)
 #ifdef TC_X86_LEVELS
 TC_DECLARE(v3)
@@ -46,8 +46,10 @@ tc_status tc_cpu_open(tc_device *device, tc_error *error) {
     device->channel_block = tc_dnn_channel_block();
     TC_TRY(tc_new(&state, 1, sizeof *state, error));
     device->state = state;
-    state->plane_loops = best_isa()->plane_loops;
-    device->plane_channels = TC_PLANE_CHANNELS;
+    state->abreast = best_isa()->abreast;
+    device->abreast = TC_ABREAST;
+    device->abreast_channels = TC_ABREAST_CHANNELS;
+    device->abreast_kernel = TC_ABREAST_KERNEL;
     TC_TRY(tc_dnn_open(device, error));
     TC_TRY(tc_new(&state->partials, TC_PARTIALS, sizeof *state->partials, error));
 done:

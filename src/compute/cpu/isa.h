@@ -3,7 +3,7 @@
 #ifndef TC_COMPUTE_CPU_ISA_H
 #define TC_COMPUTE_CPU_ISA_H
 
-#include "compute/cpu/planes.h"
+#include "compute/cpu/abreast.h"
 #include "compute/device.h"
 
 #include <string.h>
@@ -24,7 +24,7 @@ void TC_ISA(norm_backward_tangent)(tc_device *device, const tc_norm *norm);
 void TC_ISA(max_pool)(tc_device *device, const tc_pool *pool, const void *x, void *y, int32_t *winner);
 void TC_ISA(max_pool_gather)(tc_device *device, const tc_pool *pool, const int32_t *winner, const void *x_t, void *y_t);
 void TC_ISA(max_pool_scatter)(tc_device *device, const tc_pool *pool, const int32_t *winner, tc_sum dy, void *dx);
-extern const tc_plane_loops TC_ISA(plane_loops);
+extern const tc_abreast_loops TC_ISA(abreast_loops);
 extern const tc_kernels TC_ISA(table);
 
 #endif

@@ -3,7 +3,7 @@
 #ifndef TC_COMPUTE_CPU_ONEDNN_H
 #define TC_COMPUTE_CPU_ONEDNN_H
 
-#include "compute/cpu/planes.h"
+#include "compute/cpu/abreast.h"
 
 #include <dnnl.h>
 
@@ -14,7 +14,7 @@ typedef struct tc_cpu_state {
     char *scratch; /* every primitive's temporary memory: they run one after the other */
     size_t scratch_bytes;
     double *partials; /* of reductions: [TC_PARTIALS] doubles */
-    const tc_plane_loops *plane_loops;
+    const tc_abreast_loops *abreast;
 } tc_cpu_state;
 
 enum { TC_PARTIALS = 1 << 20 };

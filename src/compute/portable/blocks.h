@@ -68,13 +68,14 @@ static inline double portable_total(const tc_device *device, size_t count, porta
     return total;
 }
 
-/* A tensor as panels [planes][pixels][width]: plain NHWC is one panel an image. */
+/* A tensor as panels [planes][pixels][width]: plain NHWC is one panel an image; images abreast are one panel a channel. */
 typedef struct portable_panels {
     size_t planes, pixels, width;
 } portable_panels;
 
 static inline portable_panels portable_split(tc_shape s) {
-    return (portable_panels){(size_t)s.n * (size_t)(s.c / s.block), (size_t)s.h * (size_t)s.w, (size_t)s.block};
+    return (portable_panels){tc_shape_groups(s) * (size_t)(s.c / s.block), (size_t)s.h * (size_t)s.w,
+                             (size_t)s.block * (size_t)tc_shape_abreast(s)};
 }
 
 #endif

@@ -51,30 +51,51 @@ static void portable_from_layout(tc_device *device, tc_shape shape, const void *
     portable_move_all(device, shape, 0, tc_nhwc(shape.n, shape.h, shape.w, shape.c), 0, shape.c, tc_one(x), nhwc);
 }
 
-/* Rows in PyTorch's (c, h, w) order. */
+/* One channel of a group of images: where its first pixel of image `first` lies, and what it is in the rows, which are
+ * in PyTorch's (c, h, w) order. */
+typedef struct portable_channel {
+    size_t pixels, stride; /* reals between neighbouring pixels */
+    size_t images, abreast;
+    size_t at;             /* of the first image's first pixel */
+    size_t row, features;  /* of the first image's first pixel in the rows; length of a row */
+} portable_channel;
+
+static inline portable_channel portable_channel_at(tc_shape s, size_t number) {
+    const size_t abreast = (size_t)tc_shape_abreast(s), group = number / (size_t)s.c, c = number % (size_t)s.c;
+    const size_t first = group * abreast, left = (size_t)s.n - first, pixels = (size_t)s.h * (size_t)s.w;
+    return (portable_channel){.pixels = pixels,
+                              .stride = (size_t)s.block * abreast,
+                              .images = left < abreast ? left : abreast,
+                              .abreast = abreast,
+                              .at = tc_shape_index(s, (int)first, 0, 0, (int)c),
+                              .row = (first * (size_t)s.c + c) * pixels,
+                              .features = (size_t)s.c * pixels};
+}
+
 static void portable_flatten(tc_device *device, tc_shape shape, const void *x, void *y) {
-    const size_t pixels = (size_t)shape.h * (size_t)shape.w, block = (size_t)shape.block;
-    const size_t planes = (size_t)shape.n * (size_t)shape.c;
-    PORTABLE_PARALLEL(planes * pixels)
-    for (size_t plane = 0; plane < planes; plane++) {
-        const int n = (int)(plane / (size_t)shape.c), c = (int)(plane % (size_t)shape.c);
-        const real *from = (const real *)x + tc_shape_index(shape, n, 0, 0, c);
-        real *to = (real *)y + plane * pixels;
-        for (size_t i = 0; i < pixels; i++) to[i] = from[i * block];
+    PORTABLE_PARALLEL(tc_shape_count(shape))
+    for (size_t number = 0; number < tc_shape_groups(shape) * (size_t)shape.c; number++) {
+        const portable_channel at = portable_channel_at(shape, number);
+        const real *from = (const real *)x + at.at;
+        real *to = (real *)y + at.row;
+        for (size_t i = 0; i < at.pixels; i++)
+            for (size_t n = 0; n < at.images; n++) to[n * at.features + i] = from[i * at.stride + n];
     }
 }
 
+/* Images that fill up the batch get zeros. */
 static void portable_unflatten(tc_device *device, tc_shape shape, tc_sum y, void *x) {
-    const size_t pixels = (size_t)shape.h * (size_t)shape.w, block = (size_t)shape.block;
-    const size_t planes = (size_t)shape.n * (size_t)shape.c;
-    PORTABLE_PARALLEL(planes * pixels)
-    for (size_t plane = 0; plane < planes; plane++) {
-        const int n = (int)(plane / (size_t)shape.c), c = (int)(plane % (size_t)shape.c);
-        real *to = (real *)x + tc_shape_index(shape, n, 0, 0, c);
-        for (size_t i = 0; i < pixels; i++) {
-            real sum = 0;
-            for (int t = 0; t < y.count; t++) sum += ((const real *)y.term[t])[plane * pixels + i];
-            to[i * block] = sum;
+    PORTABLE_PARALLEL(tc_shape_count(shape))
+    for (size_t number = 0; number < tc_shape_groups(shape) * (size_t)shape.c; number++) {
+        const portable_channel at = portable_channel_at(shape, number);
+        real *to = (real *)x + at.at;
+        for (size_t i = 0; i < at.pixels; i++) {
+            for (size_t n = 0; n < at.abreast; n++) {
+                real sum = 0;
+                for (int t = 0; n < at.images && t < y.count; t++)
+                    sum += ((const real *)y.term[t])[at.row + n * at.features + i];
+                to[i * at.stride + n] = sum;
+            }
         }
     }
 }

@@ -19,6 +19,7 @@ static inline portable_panels portable_pool_panels(const tc_pool *pool) {
     const tc_shape in = pool->in, out = pool->out;
     tc_shape shape = out;
     shape.block = in.h * in.w > 1 ? in.block : out.block;
+    shape.abreast = in.h * in.w > 1 ? in.abreast : out.abreast;
     return portable_split(shape);
 }
 
