@@ -100,6 +100,7 @@ typedef enum tc_activation_kind { TC_RELU, TC_LEAKY_RELU, TC_RELU6, TC_SIGMOID, 
 typedef struct tc_pool {
     tc_shape in, out;
     int kernel, stride, padding; /* average pooling counts the padding, as PyTorch's default */
+    bool relu;                   /* max pooling: x ends in a ReLU, and where the maximum is 0 nothing flows: no winner */
 } tc_pool;
 
 /* ---- losses on logits z [n][classes]; value per sample, then ∂(weight·value)/∂z ---- */
@@ -207,7 +208,8 @@ struct tc_kernels {
                                         const void *x, const void *y, const void *x_t, tc_sum dy, tc_sum dy_t,
                                         void *dx_t);
 
-    /* pooling; `winner` [out count] holds, per output, the position y·w + x of its maximum (the first, as PyTorch) */
+    /* pooling; `winner` [out count] holds, per output, the position y·w + x of its maximum (the first, as PyTorch),
+     * −1 for none */
     void (*max_pool)(tc_device *device, const tc_pool *pool, const void *x, void *y, int32_t *winner);
     void (*max_pool_gather)(tc_device *device, const tc_pool *pool, const int32_t *winner, const void *x_t, void *y_t);
     void (*max_pool_scatter)(tc_device *device, const tc_pool *pool, const int32_t *winner, tc_sum dy, void *dx);

@@ -14,7 +14,7 @@ void tc_step_release_kept(tc_step *step) {
 static const void *gather(const tc_step *step, const tc_sum *dy, void *q) {
     const tc_kernels *k = step->device->k;
     const size_t count = tc_shape_count(step->out);
-    if (step->layer->options.relu) {
+    if (step->masks) {
         k->activation_backward(step->device, TC_RELU, 0, count, NULL, step->y, *dy, q);
         return q;
     }

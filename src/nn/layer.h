@@ -66,6 +66,8 @@ typedef struct tc_step {
     bool wants_theta, wants_theta_t;     /* the parameters' gradient and its tangent will be asked for */
     bool has_second;                     /* there is a second-order phase */
     bool wants_dx, wants_dx_t;           /* for any input */
+    bool masks;                          /* the layer ends in a ReLU and masks its cotangents itself … */
+    bool masks_below;                    /* … or, a max pool, the ReLU's of the layer below, whose only user it is */
 
     const void *x[TC_MAX_INPUTS];
     void *y;
@@ -124,7 +126,7 @@ static inline void *tc_step_at(const tc_step *step, const void *vector, int tens
     return vector && tensor >= 0 ? tc_at(step->device, vector, offset) : NULL;
 }
 
-/* q := dy added up, masked where y ≤ 0 if the layer ends in a ReLU; and the same for the tangents. Returns q. */
+/* q := dy added up, masked where y ≤ 0 if the layer masks; and the same for the tangents. Returns q. */
 const void *tc_step_gather(const tc_step *step);
 const void *tc_step_gather_tangent(const tc_step *step);
 /* What tc_step_gather left. */

@@ -103,8 +103,8 @@ static bool panels_fit(const tc_pass *pass, int block) {
 
 /* Layers that images side by side may go through. */
 static bool goes_abreast(const tc_layer *layer) {
-    static const tc_layer_class *const classes[] = {&tc_convolution_layer, &tc_activation_layer, &tc_max_pool_layer,
-                                                    &tc_average_pool_layer, &tc_dropout_layer, &tc_flatten_layer};
+    static const tc_layer_class *const classes[] = {&tc_convolution_layer,  &tc_activation_layer, &tc_max_pool_layer,
+                                                    &tc_average_pool_layer, &tc_dropout_layer,    &tc_flatten_layer};
     for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
         if (layer->class == classes[i]) return true;
     return false;
@@ -181,8 +181,22 @@ static bool backward_reads_x(const draft *d, const tc_layer *layer, bool tangent
     return (traits & TC_READS_X_THETA) && (want & for_theta);
 }
 
-static bool backward_reads_y(const tc_layer *layer) {
-    return (layer->class->traits & TC_READS_Y) || layer->options.relu;
+/* A max pool lets nothing back to where the ReLU below is zero, so that layer, whose only user it is, need not mask. */
+static bool masked_by_pool(const draft *d, const tc_layer *layer) {
+    const tc_value *value = &d->model->value[layer->output];
+    const bool seeded = (d->pass->options.want & TC_WANT_FEATURES) && value->name[0];
+    if (layer->class != &tc_convolution_layer || !layer->options.relu || value->users != 1 || seeded) return false;
+    for (const tc_layer *user = layer + 1; user < d->model->layer + d->layers; user++)
+        if (user->input[0] == layer->output) return user->class == &tc_max_pool_layer;
+    return false;
+}
+
+static bool masks(const draft *d, const tc_layer *layer) {
+    return layer->options.relu && !masked_by_pool(d, layer);
+}
+
+static bool backward_reads_y(const draft *d, const tc_layer *layer) {
+    return (layer->class->traits & TC_READS_Y) || masks(d, layer);
 }
 
 /* ---- walking through the schedule ---- */
@@ -227,7 +241,7 @@ static void walk_forward_tangent(draft *d, int i) {
 /* Where a layer leaves its gathered cotangent: nowhere if there is nothing to gather, in the first addend's memory if
  * that is its alone, else in its own. */
 static int place_q(draft *d, const tc_layer *layer, const terms *dy) {
-    if (!(layer->class->traits & TC_USES_Q) || (dy->count == 1 && !layer->options.relu)) return -1;
+    if (!(layer->class->traits & TC_USES_Q) || (dy->count == 1 && !masks(d, layer))) return -1;
     if (!d->shared[dy->span[0]]) return dy->span[0];
     return new_span(d, d->pass->shape[layer->output]);
 }
@@ -274,7 +288,7 @@ done:
 static void touch_backward(draft *d, int i, int time, bool tangent) {
     const tc_layer *layer = &d->model->layer[i];
     const places *place = &d->place[i];
-    if (backward_reads_y(layer)) touch(d, d->value[layer->output], time);
+    if (backward_reads_y(d, layer)) touch(d, d->value[layer->output], time);
     touch(d, place->q, time);
     if (!tangent || place->q < 0) touch_terms(d, &d->dy[layer->output], time);
     if (tangent) touch_terms(d, &d->dy_t[layer->output], time);
@@ -363,6 +377,9 @@ static tc_status resolve_step(draft *d, int i, tc_error *error) {
     s->wants_theta = layer->weight >= 0 && (pass->options.want & (TC_WANT_GRAD_THETA | TC_WANT_JVP_THETA));
     s->wants_theta_t = layer->weight >= 0 && (pass->options.want & TC_WANT_JVP_THETA);
     s->has_second = d->second;
+    s->masks = masks(d, layer);
+    s->masks_below = layer->class == &tc_max_pool_layer && m->value[layer->input[0]].layer >= 0 &&
+                     masked_by_pool(d, &m->layer[m->value[layer->input[0]].layer]);
     s->y = pass->value[layer->output];
     s->y_t = pass->tangent[layer->output];
     s->dy = pass->cotangent[layer->output];

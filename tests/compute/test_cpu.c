@@ -83,6 +83,78 @@ static void test_convolution(void **state) {
     }
 }
 
+/* ---- images side by side ---- */
+
+static tc_shape abreast(tc_shape s) {
+    s.block = 1;
+    s.abreast = device[CPU]->abreast;
+    return s;
+}
+
+static const conv_row small_geometries[] = {
+    {16, 9, 9, 3, 6, 5, 1, 0, 1},   {32, 7, 5, 6, 16, 5, 1, 2, 1},    {16, 8, 8, 16, 16, 3, 1, 1, 1},
+    {16, 5, 7, 1, 1, 3, 1, 1, 1},   {48, 6, 6, 5, 11, 4, 1, 1, 1},    {16, 9, 8, 7, 13, 7, 1, 3, 1},
+    {16, 6, 6, 10, 12, 2, 1, 0, 1}, {16, 14, 14, 16, 32, 5, 1, 2, 1}, {16, 6, 6, 3, 9, 1, 1, 0, 1},
+    {16, 3, 3, 2, 3, 5, 1, 4, 1},
+};
+
+static void test_convolution_abreast(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof small_geometries / sizeof *small_geometries; i++) {
+        for (int kind = 0; kind < 4; kind++) {
+            tc_convolution g = convolution_of(&small_geometries[i], 0, 0);
+            g.relu = kind & 1;
+            g.out = abreast(g.out);
+            if (kind & 2) g.in = abreast(g.in); /* else it is the network's first */
+            check_convolution(&g);
+        }
+    }
+}
+
+/* What fills up the batch counts for nothing: the same results as in plain NHWC. */
+static void test_batches_filled_up(void **state) {
+    (void)state;
+    static const int batches[] = {1, 5, 21};
+    tc_device *cpu = device[CPU];
+    const tc_kernels *k = cpu->k;
+    for (size_t b = 0; b < sizeof batches / sizeof *batches; b++) {
+        conv_row row = small_geometries[1];
+        row.n = batches[b];
+        const tc_convolution plain = convolution_of(&row, 0, 0);
+        tc_convolution side = plain;
+        side.in = abreast(plain.in);
+        side.out = abreast(plain.out);
+        const size_t ins = tc_shape_count(plain.in), outs = tc_shape_count(plain.out), weights = weight_count(&plain);
+        const pair x = noise(ins), u = noise(outs), w = noise(weights), bias = noise((size_t)row.out);
+        const pair x2 = filled(tc_shape_count(side.in), 7, 0), u2 = filled(tc_shape_count(side.out), 0, 0);
+        const pair z = garbage(outs), dx = garbage(ins), dw = garbage(weights), db = garbage((size_t)row.out);
+        const pair z2 = garbage(tc_shape_count(side.out)), dx2 = garbage(tc_shape_count(side.in));
+        pair of[2] = {z, dx};
+        tc_conv_plan *plans[2];
+        tc_error error = {0};
+        assert_int_equal(ON(REFERENCE, conv_create, &plain, &plans[REFERENCE], &error), TC_OK);
+        assert_int_equal(ON(CPU, conv_create, &side, &plans[CPU], &error), TC_OK);
+        k->to_layout(cpu, side.in, x.at[CPU], x2.at[CPU]);
+        k->to_layout(cpu, side.out, u.at[CPU], u2.at[CPU]);
+        BOTH(d) {
+            const tc_kernels *on = device[d]->k;
+            on->conv_pack(plans[d], TC_WEIGHTS, w.at[d]);
+            on->conv_forward(plans[d], TC_WEIGHTS, (d == CPU ? x2 : x).at[d], bias.at[d], (d == CPU ? z2 : z).at[d],
+                             false);
+            on->conv_backward_data(plans[d], TC_WEIGHTS, (d == CPU ? u2 : u).at[d], (d == CPU ? dx2 : dx).at[d]);
+            on->conv_backward_weights(plans[d], (d == CPU ? x2 : x).at[d], (d == CPU ? u2 : u).at[d], dw.at[d],
+                                      db.at[d], false);
+        }
+        k->from_layout(cpu, side.out, z2.at[CPU], of[0].at[CPU]);
+        k->from_layout(cpu, side.in, dx2.at[CPU], of[1].at[CPU]);
+        same(z, "forward of a batch filled up");
+        same(dx, "backward_data of a batch filled up");
+        same(dw, "backward_weights of a batch filled up");
+        same(db, "bias gradient of a batch filled up");
+        drop_plans(plans);
+    }
+}
+
 /* Plans that promise to be asked for less. */
 static void test_convolution_for_less(void **state) {
     (void)state;
@@ -286,6 +358,8 @@ static void test_norm(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         PAIR_TEST(test_convolution),
+        PAIR_TEST(test_convolution_abreast),
+        PAIR_TEST(test_batches_filled_up),
         PAIR_TEST(test_convolution_for_less),
         PAIR_TEST(test_convolution_repeats),
         PAIR_TEST(test_product),

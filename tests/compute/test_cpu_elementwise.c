@@ -146,7 +146,8 @@ static void test_pools(void **state) {
             out.h = (in.h + 2 * padding - kernel) / stride + 1;
             out.w = (in.w + 2 * padding - kernel) / stride + 1;
             if (out.h * out.w == 1) out.block = out.c; /* as a network names a 1×1 value */
-            check_pool(&(tc_pool){in, out, kernel, stride, padding});
+            check_pool(&(tc_pool){in, out, kernel, stride, padding, false});
+            check_pool(&(tc_pool){in, out, kernel, stride, padding, true});
         }
     }
 }

@@ -4,13 +4,31 @@
 #include "geometries.h"
 
 static const struct {
-    int n, h, w, c, block;
-} shapes[] = {{2, 3, 5, 6, 0}, {2, 3, 5, 48, 8},  {1, 4, 4, 32, 16},
-              {5, 1, 1, 7, 0}, {40, 9, 9, 16, 8}, {3, 2, 2, 130, 0}};
-enum { SHAPES = sizeof shapes / sizeof *shapes };
+    int n, h, w, c, block, abreast;
+} shapes[] = {{2, 3, 5, 6, 0, 0},   {2, 3, 5, 48, 8, 0},  {1, 4, 4, 32, 16, 0}, {5, 1, 1, 7, 0, 0},
+              {40, 9, 9, 16, 8, 0}, {3, 2, 2, 130, 0, 0}, {32, 3, 4, 6, 1, 16}};
+enum { SHAPES = sizeof shapes / sizeof *shapes, PANELS = SHAPES - 1 /* the last has images abreast */ };
 
 static tc_shape shape_at(int i) {
-    return shape_of(shapes[i].n, shapes[i].h, shapes[i].w, shapes[i].c, shapes[i].block);
+    tc_shape s = shape_of(shapes[i].n, shapes[i].h, shapes[i].w, shapes[i].c, shapes[i].block);
+    s.abreast = shapes[i].abreast;
+    return s;
+}
+
+/* The batch may be filled up with images that nobody reads and that get zeros back. */
+static void test_filled_up(void **state) {
+    (void)state;
+    const tc_shape s = {.n = 5, .h = 3, .w = 4, .c = 6, .block = 1, .abreast = 4};
+    const size_t rows = 5 * 3 * 4 * 6, count = tc_shape_count(s);
+    assert_int_equal(count, 8 * 3 * 4 * 6);
+    const double *y = noise(rows);
+    double *x = garbage(count), *back = garbage(rows), total = 0, expected = 0;
+    on.k->unflatten(on.device, s, tc_one(y), x);
+    on.k->flatten(on.device, s, x, back);
+    assert_memory_equal(back, y, rows * sizeof *back);
+    for (size_t i = 0; i < count; i++) total += fabs(x[i]);
+    for (size_t i = 0; i < rows; i++) expected += fabs(y[i]);
+    numbers_agree(total, expected, 1e-14, "what fills up");
 }
 
 /* Element number e in NHWC order: its coordinates, and from them its place in s. */
@@ -87,7 +105,7 @@ static void test_concat_and_slice(void **state) {
 
 static void test_channels(void **state) {
     (void)state;
-    for (int i = 0; i < SHAPES; i++) {
+    for (int i = 0; i < PANELS; i++) {
         const tc_shape s = shape_at(i);
         const size_t count = tc_shape_count(s), c = (size_t)s.c;
         const double *x = noise(count), *bias = noise(c);
@@ -108,7 +126,7 @@ static void test_channels(void **state) {
 /* y = x ⊙ s and its two adjoints: ⟨y, u⟩ = ⟨x, u ⊙ s⟩ = ⟨s, Σ x u⟩. */
 static void test_scale(void **state) {
     (void)state;
-    for (int i = 0; i < SHAPES; i++) {
+    for (int i = 0; i < PANELS; i++) {
         const tc_shape shape = shape_at(i);
         const size_t count = tc_shape_count(shape), few = (size_t)shape.n * (size_t)shape.c;
         const double *x = noise(count), *s = noise(few), *u = noise(count), *start = noise(count);
@@ -151,8 +169,8 @@ static void test_dropout(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        KERNEL_TEST(test_to_and_from), KERNEL_TEST(test_concat_and_slice), KERNEL_TEST(test_channels),
-        KERNEL_TEST(test_scale),       KERNEL_TEST(test_dropout),
+        KERNEL_TEST(test_to_and_from), KERNEL_TEST(test_filled_up), KERNEL_TEST(test_concat_and_slice),
+        KERNEL_TEST(test_channels),    KERNEL_TEST(test_scale),     KERNEL_TEST(test_dropout),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,7 +15,11 @@ static tc_pool pool_of(int i, int block) {
     const int h = (pools[i].h + 2 * pools[i].padding - pools[i].kernel) / pools[i].stride + 1;
     const int w = (pools[i].w + 2 * pools[i].padding - pools[i].kernel) / pools[i].stride + 1;
     return (tc_pool){shape_of(pools[i].n, pools[i].h, pools[i].w, pools[i].c, block),
-                     shape_of(pools[i].n, h, w, pools[i].c, block), pools[i].kernel, pools[i].stride, pools[i].padding};
+                     shape_of(pools[i].n, h, w, pools[i].c, block),
+                     pools[i].kernel,
+                     pools[i].stride,
+                     pools[i].padding,
+                     false};
 }
 
 /* The window of output (r, c), row by row: how many of its pixels are inside, their positions in `at`. */
@@ -102,7 +106,7 @@ static void test_tangent(void **state) {
 /* Global pooling ends in a 1×1 value, which has one layout whatever its shape calls it. */
 static void test_to_one_pixel(void **state) {
     (void)state;
-    const tc_pool plain = {tc_nhwc(2, 4, 4, 32), tc_nhwc(2, 1, 1, 32), 4, 4, 0};
+    const tc_pool plain = {tc_nhwc(2, 4, 4, 32), tc_nhwc(2, 1, 1, 32), 4, 4, 0, false};
     tc_pool panels = plain;
     panels.in.block = 8; /* the result stays plain */
     const double *x = noise(2 * 16 * 32), *u = noise(64);

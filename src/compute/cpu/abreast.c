@@ -1,7 +1,7 @@
-/* abreast.c — see abreast.h. Forward: a tile of (output channels × neighbouring pixels), one vector of 16 images each, is
- * kept in registers over all taps that fall inside the image. The backward map to the input is the forward map with
- * flipped weights. The gradient by the weights keeps a whole window of taps between one pair of channels in registers
- * while it walks over the pixels.
+/* abreast.c — see abreast.h. Forward: a tile of (output channels × neighbouring pixels), one vector of 16 images each,
+ * is kept in registers over all taps that fall inside the image. The backward map to the input is the forward map with
+ * flipped weights. The gradient by the weights keeps a row of taps between a few output channels and one input channel
+ * in registers while it walks over the pixels.
  *
  * Compiled once per instruction set; the vector type is the compiler's own and works on all. */
 #include "compute/cpu/abreast.h"
@@ -16,7 +16,7 @@
 /* Loops over a tile, whose bounds are constants: unrolled, so that the tile stays in registers. */
 #define TILE_LOOP(i, bound) _Pragma("GCC unroll 16") for (int i = 0; i < (bound); i++)
 
-enum { LANES = TC_ABREAST };
+enum { LANES = TC_ABREAST, FIRST_LEVEL = 20480 /* bytes of the first-level cache that a tile's input may fill */ };
 typedef float vec __attribute__((vector_size(LANES * sizeof(float))));
 typedef int32_t mask __attribute__((vector_size(LANES * sizeof(int32_t))));
 
@@ -114,9 +114,11 @@ static void pack(int oc, int ic, int taps, const float *weights, bool flipped, f
                                     : weights[((o + a) * ic + i) * taps + t];
 }
 
-/* Where a tile stands, and the taps [i0, i1) × [j0, j1) that fall inside the image for all of its pixels. */
+/* Where a tile stands, the input channels [c0, c1) it is fed from now, and the taps [i0, i1) × [j0, j1) that fall
+ * inside the image for all of its pixels. */
 typedef struct place {
     int o, y, x;
+    int c0, c1;
     int i0, i1, j0, j1;
 } place;
 
@@ -125,11 +127,12 @@ ALWAYS_INLINE void forward_tile(const int channels, const int pixels, const tc_a
     const ptrdiff_t width = g->iw, k = g->kernel;
     const size_t plane = (size_t)g->oh * (size_t)g->ow * LANES;
     float *to = out + (size_t)at.o * plane + (size_t)(at.y * g->ow + at.x) * LANES;
+    const bool adds = g->accumulate || at.c0 > 0, relu = g->relu && at.c1 == g->ic;
     vec sum[8][8];
     TILE_LOOP(o, channels)
     TILE_LOOP(v, pixels)
-    sum[o][v] = g->accumulate ? load(to + (size_t)o * plane + (size_t)v * LANES) : spread(bias ? bias[at.o + o] : 0);
-    for (int c = 0; c < g->ic; c++) {
+    sum[o][v] = adds ? load(to + (size_t)o * plane + (size_t)v * LANES) : spread(bias ? bias[at.o + o] : 0);
+    for (int c = at.c0; c < at.c1; c++) {
         for (int i = at.i0; i < at.i1; i++) {
             const float *line =
                 in + (((ptrdiff_t)c * g->ih + at.y + i - g->padding) * width + at.x - g->padding) * LANES;
@@ -147,18 +150,19 @@ ALWAYS_INLINE void forward_tile(const int channels, const int pixels, const tc_a
     TILE_LOOP(o, channels)
     TILE_LOOP(v, pixels) {
         vec z = sum[o][v];
-        if (g->relu) z = (vec)((mask)z & (z > 0));
+        if (relu) z = (vec)((mask)z & (z > 0));
         store(to + (size_t)o * plane + (size_t)v * LANES, z);
     }
 }
 
 /* Rows [from, to) of one tile of channels: pixels whose window hangs over the left or right edge one by one. */
-ALWAYS_INLINE void forward_rows(const int channels, const int pixels, const tc_abreast *g, int o, int from, int to,
+ALWAYS_INLINE void forward_rows(const int channels, const int pixels, const tc_abreast *g, place at, int from, int to,
                                 const float *weights, const float *bias, const float *in, float *out) {
     const int k = g->kernel, p = g->padding, whole = g->iw + p - k + 1;
-    for (int y = from; y < to; y++) {
-        place at = {.o = o, .y = y, .i0 = most(0, p - y), .i1 = least(k, g->ih + p - y)};
-        for (; at.x < g->ow;) {
+    for (at.y = from; at.y < to; at.y++) {
+        at.i0 = most(0, p - at.y);
+        at.i1 = least(k, g->ih + p - at.y);
+        for (at.x = 0; at.x < g->ow;) {
             at.j0 = most(0, p - at.x);
             at.j1 = least(k, g->iw + p - at.x);
             if (at.x >= p && at.x + pixels <= whole) {
@@ -175,18 +179,30 @@ ALWAYS_INLINE void forward_rows(const int channels, const int pixels, const tc_a
     }
 }
 
+/* So many input channels at a time that the rows under the window stay in the first-level cache. */
+static int channels_at_once(const tc_abreast *g) {
+    const int rows = g->kernel * g->iw * LANES * (int)sizeof(float), most_at_once = most(1, FIRST_LEVEL / rows);
+    const int turns = (g->ic + most_at_once - 1) / most_at_once;
+    return (g->ic + turns - 1) / turns;
+}
+
 static void forward_strip(const tc_abreast *g, int from, int to, const float *weights, const float *bias,
                           const float *in, float *out) {
     const size_t tap = (size_t)g->ic * (size_t)g->kernel * (size_t)g->kernel;
-    for (int o = 0; o < g->oc; o += tile_channels(g->oc - o)) {
-        const float *w = weights + (size_t)o * tap;
-        switch (tile_channels(g->oc - o)) {
+    const int step = channels_at_once(g);
+    place at = {0};
+    for (at.c0 = 0; at.c0 < g->ic; at.c0 += step) {
+        at.c1 = least(g->ic, at.c0 + step);
+        for (at.o = 0; at.o < g->oc; at.o += tile_channels(g->oc - at.o)) {
+            const float *w = weights + (size_t)at.o * tap;
+            switch (tile_channels(g->oc - at.o)) {
 #define TC_TILE(channels, pixels)                                                                                      \
     case channels:                                                                                                     \
-        forward_rows(channels, pixels, g, o, from, to, w, bias, in, out);                                              \
+        forward_rows(channels, pixels, g, at, from, to, w, bias, in, out);                                             \
         break;
-            TILES(TC_TILE)
+                TILES(TC_TILE)
 #undef TC_TILE
+            }
         }
     }
 }
@@ -218,58 +234,68 @@ static void forward(const tc_device *device, const tc_abreast *g, const float *w
 
 /* ---- gradient by the weights ---- */
 
-enum { MAX_TAPS = 5 }; /* a side of the window that is kept in registers */
+enum { MAX_CHANNELS = 4, MAX_TAPS = 5, ROWS_AT_ONCE = 4 /* of dz, that stay in the first-level cache */ };
 
 static const float nothing[LANES] __attribute__((aligned(64)));
 
-/* One pixel of dz against `down` × `across` taps. `checked`: the window may hang over the left or right edge. */
-ALWAYS_INLINE void gradient_pixel(const int down, const int across, const bool checked, int width, int column,
-                                  const float *line, const float *dz, vec sum[MAX_TAPS][MAX_TAPS]) {
-    const vec d = load(dz);
-    TILE_LOOP(r, down)
-    TILE_LOOP(t, across) {
+/* A tile's place: output channels o …, input channel c, taps (i, j …) and the rows [from, to) of dz. */
+typedef struct window {
+    int o, c, i, j, from, to;
+} window;
+
+/* One pixel of dz. `checked`: taps may hang over the left or right edge. `of` points to tap j's pixel, `column` is its
+ * number. */
+ALWAYS_INLINE void gradient_pixel(const int channels, const int taps, const bool checked, int width, int column,
+                                  const float *of, const float *dz, size_t plane, vec sum[MAX_CHANNELS][MAX_TAPS]) {
+    vec d[MAX_CHANNELS];
+    TILE_LOOP(o, channels) d[o] = load(dz + (size_t)o * plane);
+    TILE_LOOP(t, taps) {
         const bool outside = checked && (column + t < 0 || column + t >= width);
-        sum[r][t] += d * load(outside ? nothing : line + ((ptrdiff_t)r * width + column + t) * LANES);
+        const vec x = load(outside ? nothing : of + t * LANES);
+        TILE_LOOP(o, channels) sum[o][t] += d[o] * x;
     }
 }
 
-/* Rows [from, to) of dz between one pair of channels, taps [i, i + down) × [j, j + across): total += their sums. */
-ALWAYS_INLINE void gradient_rows(const int down, const int across, const tc_abreast *g, int from, int to, int i, int j,
-                                 const float *x, const float *dz, vec *total) {
-    const int p = g->padding, k = g->kernel, left = least(g->ow, p), whole = most(left, least(g->ow, g->iw + p - k + 1));
-    vec sum[MAX_TAPS][MAX_TAPS];
-    TILE_LOOP(r, down)
-    TILE_LOOP(t, across) sum[r][t] = total[(i + r) * k + j + t];
-    for (int y = from; y < to; y++) {
-        const float *line = x + (ptrdiff_t)(y + i - p) * g->iw * LANES, *d = dz + (ptrdiff_t)y * g->ow * LANES;
-        int at = 0;
-        for (; at < left; at++) gradient_pixel(down, across, true, g->iw, at + j - p, line, d + at * LANES, sum);
-        for (; at < whole; at++) gradient_pixel(down, across, false, g->iw, at + j - p, line, d + at * LANES, sum);
-        for (; at < g->ow; at++) gradient_pixel(down, across, true, g->iw, at + j - p, line, d + at * LANES, sum);
+/* total[o][k·k] += the tile's sums; x and dz are those of one group of images. */
+ALWAYS_INLINE void gradient_tile(const int channels, const int taps, const tc_abreast *g, window at, const float *x,
+                                 const float *dz, vec *total) {
+    const int p = g->padding, area = g->kernel * g->kernel, first = at.i * g->kernel + at.j;
+    const int left = least(g->ow, most(0, p - at.j)), right = most(left, least(g->ow, g->iw + p - at.j - taps + 1));
+    const size_t plane = (size_t)(g->oh * g->ow) * LANES;
+    const ptrdiff_t width = g->iw;
+    vec sum[MAX_CHANNELS][MAX_TAPS];
+    TILE_LOOP(o, channels)
+    TILE_LOOP(t, taps) sum[o][t] = total[o * area + first + t];
+    for (int y = at.from; y < at.to; y++) {
+        const float *of = x + (((ptrdiff_t)at.c * g->ih + y + at.i - p) * width + at.j - p) * LANES;
+        const float *by = dz + (size_t)at.o * plane + (size_t)(y * g->ow) * LANES;
+        int c = 0;
+#define TC_PIXELS(end, checked)                                                                                        \
+    for (; c < (end); c++)                                                                                             \
+    gradient_pixel(channels, taps, checked, g->iw, c + at.j - p, of + (ptrdiff_t)c * LANES, by + c * LANES, plane, sum)
+        TC_PIXELS(left, true);
+        TC_PIXELS(right, false);
+        TC_PIXELS(g->ow, true);
+#undef TC_PIXELS
     }
-    TILE_LOOP(r, down)
-    TILE_LOOP(t, across) total[(i + r) * k + j + t] = sum[r][t];
+    TILE_LOOP(o, channels)
+    TILE_LOOP(t, taps) total[o * area + first + t] = sum[o][t];
 }
 
-/* All taps of a k × k window: rows whose window lies inside at once, the others one tap row at a time. */
-ALWAYS_INLINE void gradient_window(const int k, const tc_abreast *g, const float *x, const float *dz, vec *total) {
-    const int p = g->padding, top = least(g->oh, p), whole = most(top, least(g->oh, g->ih + p - k + 1));
-    for (int y = 0; y < g->oh; y++) {
-        if (y == top && whole > top) {
-            gradient_rows(k, k, g, top, whole, 0, 0, x, dz, total);
-            y = whole - 1;
-            continue;
+/* All taps between some output channels and one input channel, a few rows at a time. */
+ALWAYS_INLINE void gradient_window(const int channels, const tc_abreast *g, window at, const float *x, const float *dz,
+                                   vec *total) {
+    const int k = g->kernel, p = g->padding;
+    for (int y = 0; y < g->oh; y += ROWS_AT_ONCE) {
+        for (at.i = 0; at.i < k; at.i++) {
+            at.from = most(y, p - at.i);
+            at.to = least(least(y + ROWS_AT_ONCE, g->oh), g->ih + p - at.i);
+            at.j = 0;
+            for (; k - at.j >= 5; at.j += 5) gradient_tile(channels, 5, g, at, x, dz, total);
+            for (; k - at.j >= 3; at.j += 3) gradient_tile(channels, 3, g, at, x, dz, total);
+            for (; k - at.j >= 1; at.j += 1) gradient_tile(channels, 1, g, at, x, dz, total);
         }
-        for (int i = most(0, p - y); i < least(k, g->ih + p - y); i++)
-            gradient_rows(1, k, g, y, y + 1, i, 0, x, dz, total);
     }
-}
-
-/* Any other window, tap by tap. */
-static void gradient_taps(const tc_abreast *g, const float *x, const float *dz, vec *total) {
-    for (int i = 0; i < g->kernel; i++)
-        for (int j = 0; j < g->kernel; j++)
-            gradient_rows(1, 1, g, most(0, g->padding - i), least(g->oh, g->ih + g->padding - i), i, j, x, dz, total);
 }
 
 ALWAYS_INLINE float lane_sum(vec v) {
@@ -282,25 +308,43 @@ ALWAYS_INLINE float lane_sum(vec v) {
 #endif
 }
 
-enum { MAX_KERNEL = TC_ABREAST_KERNEL };
+/* So many output channels share an input's loads. */
+static int gradient_channels(int left) {
+    return left == 6 || left == 3 ? 3 : left >= 4 ? 4 : left; /* 6 is 3 + 3, not 4 + 2 */
+}
 
-/* The taps between output channel o and input channel c over groups [from, to). */
-static void gradient_pair(const tc_abreast *g, int o, int c, int from, int to, const float *x, const float *dz,
-                          float *part) {
-    const size_t in = (size_t)(g->ih * g->iw) * LANES, out = (size_t)(g->oh * g->ow) * LANES;
-    const int taps = g->kernel * g->kernel;
-    vec total[MAX_KERNEL * MAX_KERNEL];
-    for (int t = 0; t < taps; t++) total[t] = spread(0);
+static bool begins_tile(const tc_abreast *g, int o) {
+    int first = 0;
+    while (first < o) first += gradient_channels(g->oc - first);
+    return first == o;
+}
+
+/* Taps between output channels o … and input channel c over groups [from, to). */
+static void gradient_channel(const tc_abreast *g, int o, int c, int from, int to, const float *x, const float *dz,
+                             float *part) {
+    const size_t in = (size_t)(g->ic * g->ih * g->iw) * LANES, out = (size_t)(g->oc * g->oh * g->ow) * LANES;
+    const int taps = g->kernel * g->kernel, channels = gradient_channels(g->oc - o);
+    const window at = {.o = o, .c = c};
+    vec total[MAX_CHANNELS * TC_ABREAST_KERNEL * TC_ABREAST_KERNEL];
+    for (int t = 0; t < channels * taps; t++) total[t] = spread(0);
     for (int group = from; group < to; group++) {
-        const float *of = x + (size_t)(group * g->ic + c) * in, *by = dz + (size_t)(group * g->oc + o) * out;
-        if (g->kernel == 5)
-            gradient_window(5, g, of, by, total);
-        else if (g->kernel == 3)
-            gradient_window(3, g, of, by, total);
-        else
-            gradient_taps(g, of, by, total);
+        const float *of = x + (size_t)group * in, *by = dz + (size_t)group * out;
+        switch (channels) {
+        case 4:
+            gradient_window(4, g, at, of, by, total);
+            break;
+        case 3:
+            gradient_window(3, g, at, of, by, total);
+            break;
+        case 2:
+            gradient_window(2, g, at, of, by, total);
+            break;
+        default:
+            gradient_window(1, g, at, of, by, total);
+        }
     }
-    for (int t = 0; t < taps; t++) part[(o * g->ic + c) * taps + t] = lane_sum(total[t]);
+    for (int a = 0; a < channels; a++)
+        for (int t = 0; t < taps; t++) part[((o + a) * g->ic + c) * taps + t] = lane_sum(total[a * taps + t]);
 }
 
 static float bias_sum(const tc_abreast *g, int o, int from, int to, const float *dz) {
@@ -326,17 +370,17 @@ static void add_parts(const float *parts, size_t stride, int count, size_t numbe
 
 static void gradient(const tc_device *device, const tc_abreast *g, const float *x, const float *dz, float *dw,
                      float *db, float *room, float *parts) {
-    const int groups = tc_abreast_groups(g), count = tc_abreast_parts(g), pairs = g->oc * g->ic;
+    const int groups = tc_abreast_groups(g), count = tc_abreast_parts(g);
     const size_t stride = tc_abreast_part(g), weights = stride - (size_t)g->oc;
 #pragma omp parallel num_threads(device->threads)
     {
         if (g->in_plain) gather(g->n, g->ih, g->iw, g->ic, x, room);
 #pragma omp for schedule(static)
-        for (int t = 0; t < count * pairs; t++) {
-            const int p = t / pairs, o = t % pairs / g->ic, c = t % pairs % g->ic;
+        for (int t = 0; t < count * g->oc * g->ic; t++) {
+            const int p = t / (g->oc * g->ic), o = t / g->ic % g->oc, c = t % g->ic;
             const int from = groups * p / count, to = groups * (p + 1) / count;
             float *part = parts + (size_t)p * stride;
-            gradient_pair(g, o, c, from, to, g->in_plain ? room : x, dz, part);
+            if (begins_tile(g, o)) gradient_channel(g, o, c, from, to, g->in_plain ? room : x, dz, part);
             if (db && c == 0) part[weights + (size_t)o] = bias_sum(g, o, from, to, dz);
         }
     }

@@ -1,6 +1,7 @@
 /* abreast.h — stride-1 convolutions between few channels, with 16 images side by side in the vector lanes
- * ([n/16][c][h][w][16], compute/shape.h). oneDNN's kernels put channels there and leave most lanes empty on networks like
- * LeNet. Here every lane is full, every load aligned, and taps beyond the border are left out instead of padded. */
+ * ([n/16][c][h][w][16], compute/shape.h). oneDNN's kernels put channels there and leave most lanes empty on networks
+ * like LeNet. Here every lane is full, every load aligned, and taps beyond the border are left out instead of padded.
+ */
 #ifndef TC_COMPUTE_CPU_ABREAST_H
 #define TC_COMPUTE_CPU_ABREAST_H
 

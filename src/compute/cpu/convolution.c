@@ -436,11 +436,11 @@ void tc_cpu_conv_destroy(tc_device *device, tc_conv_plan *plan) {
     device->k->release(device, plan->zero_bias);
     device->k->release(device, plan->unwanted_bias);
     void *of_abreast[] = {plan->ahead_weights[0],
-                         plan->ahead_weights[1],
-                         plan->back_weights[0],
-                         plan->back_weights[1],
-                         plan->room,
-                         plan->parts};
+                          plan->ahead_weights[1],
+                          plan->back_weights[0],
+                          plan->back_weights[1],
+                          plan->room,
+                          plan->parts};
     for (size_t i = 0; i < sizeof of_abreast / sizeof *of_abreast; i++) device->k->release(device, of_abreast[i]);
     free(plan);
 }

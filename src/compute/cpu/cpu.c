@@ -13,7 +13,7 @@ typedef struct isa {
 
 #define TC_DECLARE(name)                                                                                               \
     extern const tc_kernels tc_cpu_table_##name;                                                                       \
-    extern const tc_abreast_loops tc_cpu_abreast_loops_##name;                                                             \
+    extern const tc_abreast_loops tc_cpu_abreast_loops_##name;                                                         \
     static const isa isa_##name = {&tc_cpu_table_##name, &tc_cpu_abreast_loops_##name};
 TC_DECLARE(base)
 #ifdef TC_X86_LEVELS

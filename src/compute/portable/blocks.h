@@ -68,7 +68,8 @@ static inline double portable_total(const tc_device *device, size_t count, porta
     return total;
 }
 
-/* A tensor as panels [planes][pixels][width]: plain NHWC is one panel an image; images abreast are one panel a channel. */
+/* A tensor as panels [planes][pixels][width]: plain NHWC is one panel an image; images abreast are one panel a channel.
+ */
 typedef struct portable_panels {
     size_t planes, pixels, width;
 } portable_panels;

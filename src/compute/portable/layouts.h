@@ -56,8 +56,8 @@ static void portable_from_layout(tc_device *device, tc_shape shape, const void *
 typedef struct portable_channel {
     size_t pixels, stride; /* reals between neighbouring pixels */
     size_t images, abreast;
-    size_t at;             /* of the first image's first pixel */
-    size_t row, features;  /* of the first image's first pixel in the rows; length of a row */
+    size_t at;            /* of the first image's first pixel */
+    size_t row, features; /* of the first image's first pixel in the rows; length of a row */
 } portable_channel;
 
 static inline portable_channel portable_channel_at(tc_shape s, size_t number) {

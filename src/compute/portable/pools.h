@@ -60,6 +60,8 @@ static void portable_max_pool(tc_device *device, const tc_pool *pool, const void
             const size_t to = i * line + (size_t)c * s.width;
             portable_max_of(pool, rows, portable_window_at(pool, c, pool->in.w), s.width, plane, (real *)y + to,
                             winner + to);
+            for (size_t k = 0; pool->relu && k < s.width; k++)
+                if (!(((real *)y)[to + k] > 0)) winner[to + k] = -1;
         }
     }
 }
@@ -73,8 +75,7 @@ static void portable_max_pool_gather(tc_device *device, const tc_pool *pool, con
         const real *from = (const real *)x_t + plane * portable_in_pixels(pool) * s.width;
         const int32_t *won = winner + plane * count;
         real *to = (real *)y_t + plane * count;
-        for (size_t p = 0; p < s.pixels; p++)
-            for (size_t k = 0; k < s.width; k++) to[p * s.width + k] = from[(size_t)won[p * s.width + k] * s.width + k];
+        for (size_t i = 0; i < count; i++) to[i] = won[i] >= 0 ? from[(size_t)won[i] * s.width + i % s.width] : 0;
     }
 }
 
@@ -92,7 +93,8 @@ static void portable_max_pool_scatter(tc_device *device, const tc_pool *pool, co
             const size_t n = portable_length(from, count);
             const real *q = portable_gather(&dy, plane * count + from, n, room);
             const int32_t *won = winner + plane * count + from;
-            for (size_t i = 0; i < n; i++) to[(size_t)won[i] * s.width + (from + i) % s.width] += q[i];
+            for (size_t i = 0; i < n; i++)
+                if (won[i] >= 0) to[(size_t)won[i] * s.width + (from + i) % s.width] += q[i];
         }
     }
 }

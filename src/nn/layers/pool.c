@@ -1,10 +1,11 @@
 /* pool.c — max and average pooling. Both are linear once the forward pass has fixed which inputs win:
- * z = Ma, ā = Mᵀz̄, ż = Mȧ, ā̇ = Mᵀz̄̇. Global pooling is average pooling with a window as large as its input. */
+ * z = Ma, ā = Mᵀz̄, ż = Mȧ, ā̇ = Mᵀz̄̇. Global pooling is average pooling with a window as large as its input.
+ * A max pool above a fused ReLU takes the ReLU's mask over: M is zero where the maximum is. */
 #include "nn/layer.h"
 
 static tc_pool describe(const tc_step *s) {
     const tc_layer_options *o = &s->layer->options;
-    return (tc_pool){s->in[0], s->out, o->kernel, o->stride, o->padding};
+    return (tc_pool){s->in[0], s->out, o->kernel, o->stride, o->padding, s->masks_below};
 }
 
 static tc_status plan_winners(tc_step *s, tc_error *error) {
