@@ -18,7 +18,7 @@ static tc_status plan(tc_step *s, tc_error *error) {
         [FORWARD] = {true, {n, out, in, .transpose_b = true, .bias = bias, .relu = s->layer->options.relu}},
         [FORWARD_T] = {s->has_second, {n, out, in, .transpose_b = true, .bias = bias}},
         [FORWARD_MORE] = {s->has_second, {n, out, in, .transpose_b = true, .accumulate = true}},
-        [DATA] = {s->wants_dx || s->wants_dx_t, {n, in, out}},
+        [DATA] = {s->wants_dx || s->wants_dx_t, {.m = n, .n = in, .k = out}},
         [DATA_MORE] = {s->has_second && s->wants_dx_t, {n, in, out, .accumulate = true}},
         [WEIGHTS] = {s->wants_theta || s->wants_theta_t, {out, in, n, .transpose_a = true}},
     };
