@@ -100,7 +100,7 @@ typedef enum tc_activation_kind { TC_RELU, TC_LEAKY_RELU, TC_RELU6, TC_SIGMOID, 
 typedef struct tc_pool {
     tc_shape in, out;
     int kernel, stride, padding; /* average pooling counts the padding, as PyTorch's default */
-    bool relu;                   /* max pooling: x ends in a ReLU, and where the maximum is 0 nothing flows: no winner */
+    bool relu; /* max pooling: x ends in a ReLU, and where the maximum is 0 nothing flows: no winner */
 } tc_pool;
 
 /* ---- losses on logits z [n][classes]; value per sample, then ∂(weight·value)/∂z ---- */
@@ -251,9 +251,9 @@ struct tc_kernels {
 struct tc_device {
     const char *name; /* "cpu", "reference" */
     const tc_kernels *k;
-    size_t element;     /* bytes of a real: 4 or 8 */
-    int channel_block;  /* panel width the convolutions like; 0: plain NHWC only */
-    int abreast;        /* images side by side (shape.h) in networks of at most abreast_channels channels and … */
+    size_t element;    /* bytes of a real: 4 or 8 */
+    int channel_block; /* panel width the convolutions like; 0: plain NHWC only */
+    int abreast;       /* images side by side (shape.h) in networks of at most abreast_channels channels and … */
     int abreast_channels, abreast_kernel; /* … windows of at most abreast_kernel. 0: never. Taken by convolutions,
                                              poolings, activations, dropout, flatten and the two layout moves */
     int threads;
