@@ -9,19 +9,21 @@ enum { CLASSES = 3, SIDE = 6, SILENT = 1 /* a channel whose γ is 0: nothing may
 typedef struct form {
     const char *name;
     tc_conv_options conv;
-    bool residual, relu;
+    bool residual, relu, pool;
 } form;
 
 static const form forms[] = {
-    {"plain", {.channels = 6, .kernel = 3, .padding = 1, .no_bias = true}, false, false},
-    {"relu", {.channels = 6, .kernel = 3, .padding = 1, .no_bias = true}, false, true},
-    {"bias", {.channels = 6, .kernel = 3, .padding = 1}, false, false},
-    {"bias-relu", {.channels = 6, .kernel = 1}, false, true},
-    {"residual", {.channels = 6, .kernel = 3, .padding = 1, .no_bias = true}, true, false},
-    {"residual-relu", {.channels = 6, .kernel = 3, .padding = 1}, true, true},
-    {"stride", {.channels = 8, .kernel = 3, .stride = 2, .padding = 1}, false, true},
-    {"groups", {.channels = 6, .kernel = 3, .padding = 1, .groups = 3}, true, true},
-    {"panels", {.channels = 32, .kernel = 3, .padding = 1, .no_bias = true}, true, true},
+    {"plain", {.channels = 6, .kernel = 3, .padding = 1, .no_bias = true}, false, false, false},
+    {"relu", {.channels = 6, .kernel = 3, .padding = 1, .no_bias = true}, false, true, false},
+    {"bias", {.channels = 6, .kernel = 3, .padding = 1}, false, false, false},
+    {"bias-relu", {.channels = 6, .kernel = 1}, false, true, false},
+    {"residual", {.channels = 6, .kernel = 3, .padding = 1, .no_bias = true}, true, false, false},
+    {"residual-relu", {.channels = 6, .kernel = 3, .padding = 1}, true, true, false},
+    {"stride", {.channels = 8, .kernel = 3, .stride = 2, .padding = 1}, false, true, false},
+    {"groups", {.channels = 6, .kernel = 3, .padding = 1, .groups = 3}, true, true, false},
+    {"pool", {.channels = 6, .kernel = 3, .padding = 1}, false, true, true}, /* which takes over the ReLU's mask */
+    {"residual-pool", {.channels = 6, .kernel = 3, .padding = 1}, true, true, true},
+    {"panels", {.channels = 32, .kernel = 3, .padding = 1, .no_bias = true}, true, true, false},
 };
 enum { FORMS = sizeof forms / sizeof *forms };
 
@@ -33,7 +35,7 @@ static tc_model *finish(tc_graph *g, tc_node x) {
     return model;
 }
 
-/* stem → tanh → conv → norm (+ the tanh's value) (→ ReLU) → conv → head */
+/* stem → tanh → conv → norm (+ the tanh's value) (→ ReLU) (→ max pool) → conv → head */
 static tc_model *build(const form *f, bool apart) {
     tc_graph *g = tc_graph_begin(f->name, SIDE, SIDE, 2, CLASSES);
     const int width = f->residual ? f->conv.channels : 6;
@@ -44,6 +46,7 @@ static tc_model *build(const form *f, bool apart) {
     y = tc_graph_batch_norm(g, "norm", y);
     if (f->residual) y = tc_graph_add(g, y, x);
     if (f->relu) y = tc_graph_relu(g, y);
+    if (f->pool) y = tc_graph_max_pool(g, y, 2, 2, 0);
     y = tc_graph_conv(g, "after", y, (tc_conv_options){.channels = 32, .kernel = 3});
     return finish(g, tc_graph_activation(g, y, TC_TANH, 0));
 }
