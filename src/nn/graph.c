@@ -69,7 +69,15 @@ static tc_node append(tc_graph *graph, tc_layer layer, int h, int w, int c) {
 }
 
 static tc_layer layer_on(const tc_layer_class *class, tc_node x) {
-    return (tc_layer){.class = class, .inputs = 1, .input = {x}, .weight = -1, .bias = -1, .mean = -1, .variance = -1};
+    return (tc_layer){.class = class,
+                      .inputs = 1,
+                      .input = {x},
+                      .weight = -1,
+                      .bias = -1,
+                      .gamma = -1,
+                      .beta = -1,
+                      .mean = -1,
+                      .variance = -1};
 }
 
 static int add_tensor(tc_graph *graph, bool of_state, const char *module, const char *leaf, tc_tensor tensor) {
@@ -300,11 +308,6 @@ static tc_layer *producer(tc_model *m, tc_node x) {
     return m->value[x].layer >= 0 ? &m->layer[m->value[x].layer] : NULL;
 }
 
-/* Nobody but the next layer looks at x: it need not exist. */
-static bool private_value(const tc_model *m, tc_node x) {
-    return m->value[x].users == 1 && !m->value[x].name[0] && x != m->logits;
-}
-
 static void absorb(tc_model *m, tc_layer *into, tc_layer *absorbed) {
     const int index = (int)(into - m->layer);
     m->value[into->output].layer = FUSED_AWAY;
@@ -317,7 +320,7 @@ static void fuse_residual(tc_model *m, tc_layer *sum) {
     for (int i = 1; i >= 0; i--) {
         tc_layer *norm = producer(m, sum->input[i]);
         if (!norm || norm->class != &tc_batch_norm_layer || norm->inputs > 1 || norm->options.relu) continue;
-        if (!private_value(m, norm->output) || sum->input[0] == sum->input[1]) continue;
+        if (!tc_value_private(m, norm->output) || sum->input[0] == sum->input[1]) continue;
         norm->input[norm->inputs++] = sum->input[1 - i];
         absorb(m, norm, sum);
         return;
@@ -326,7 +329,7 @@ static void fuse_residual(tc_model *m, tc_layer *sum) {
 
 static void fuse_relu(tc_model *m, tc_layer *relu) {
     tc_layer *before = producer(m, relu->input[0]);
-    if (!before || before->options.relu || !private_value(m, before->output)) return;
+    if (!before || before->options.relu || !tc_value_private(m, before->output)) return;
     if (before->class != &tc_convolution_layer && before->class != &tc_linear_layer &&
         before->class != &tc_batch_norm_layer)
         return;
@@ -359,16 +362,19 @@ tc_status tc_graph_finish(tc_graph *graph, tc_node logits, tc_model **model, tc_
     const tc_value *v = value_at(graph, logits);
     if (v->h != 1 || v->w != 1 || v->c != m->classes)
         mistake(graph, "ends in %d×%d×%d values; %d logits are needed", v->h, v->w, v->c, m->classes);
-    const tc_status status = graph->error.status;
+    tc_status status = graph->error.status;
     if (status == TC_OK) {
         m->logits = logits;
         fuse(m);
-        *model = m;
+        status = tc_model_fold(m, error);
     } else {
         tc_raise(error, status, "%s", graph->error.message);
     }
     if (graph == &no_graph) return status;
-    if (status != TC_OK) tc_model_free(m);
+    if (status == TC_OK)
+        *model = m;
+    else
+        tc_model_free(m);
     free(graph);
     return status;
 }
