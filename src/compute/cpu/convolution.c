@@ -2,9 +2,9 @@
  *
  * Each of the three directions is planned on its own: for the given activation layouts, and for those the library might
  * like better with a reorder around the call, take the first algorithm that is not one of its slow general ones.
- * 3×3 stride-1 convolutions between panels of 16 channels try Winograd's F(4×4, 3×3) first: 1.5 to 2 times the direct
- * algorithm here (docs/performance.md) at an error of a few 1e-6. The choice depends on the geometry alone, never on a
- * timing, so that results do not change from run to run.
+ * 3×3 stride-1 convolutions between panels of 16 channels go by Winograd's F(4×4, 3×3), our own (winograd.c) or the
+ * library's: 1.5 to 3 times the direct algorithm (docs/performance.md) at an error of a few 1e-6. The choice depends on
+ * the geometry alone, never on a timing, so that results do not change from run to run.
  *
  * Weights live as OIHW in the flat vector and are repacked into what the chosen algorithms want by conv_pack. */
 #include "compute/cpu/kernels.h"
@@ -37,6 +37,8 @@ struct tc_conv_plan {
     tc_abreast ahead, back;                    /* its geometry, forward and to the input */
     float *ahead_weights[2], *back_weights[2]; /* [TC_WEIGHTS, TC_WEIGHTS_T], packed for either way */
     float *room, *parts;
+    tc_winograd_plan *winograd; /* by winograd.c, all but perhaps the gradient; or NULL */
+    bool winograd_gradient;
     direction forward, forward_tangent, forward_more, data, gradient;
     packed forward_weights, more_weights, data_weights;
     bool share_more;                 /* forward_more takes forward_weights */
@@ -291,11 +293,11 @@ static tc_status plan_backward(tc_conv_plan *plan, tc_error *error) {
     const tc_convolution *g = &plan->g;
     request r = {plan->device, g, TC_DNN_DATA, false, tc_dnn_attributes(false, false)};
     tc_status status = TC_OK;
-    if (!g->first) {
+    if (!g->first && !plan->winograd) {
         TC_TRY(plan_direction(&r, &plan->data, error));
         TC_TRY(plan_packed(plan->device, g, &plan->data, &plan->data_weights, error));
     }
-    if (g->forward_only) goto done;
+    if (g->forward_only || plan->winograd_gradient) goto done;
     r.kind = TC_DNN_GRADIENT;
     r.bias = g->bias;
     TC_TRY(plan_direction(&r, &plan->gradient, error));
@@ -368,7 +370,7 @@ static void pack_abreast(const tc_conv_plan *plan, int which, const float *weigh
 
 static tc_status plan_by_library(tc_conv_plan *plan, tc_error *error) {
     tc_status status = TC_OK;
-    TC_TRY(plan_all_forward(plan, error));
+    if (!plan->winograd) TC_TRY(plan_all_forward(plan, error));
     TC_TRY(plan_backward(plan, error));
     if (!plan->g.bias) goto done;
     TC_TRY(tc_device_reals(plan->device, (size_t)plan->g.out.c, &plan->zero_bias, error));
@@ -384,6 +386,10 @@ tc_status tc_cpu_conv_create(tc_device *device, const tc_convolution *geometry, 
     TC_TRY(tc_new(&made, 1, sizeof *made, error));
     made->device = device;
     made->g = *geometry;
+    if (tc_winograd_fits(device, geometry)) {
+        TC_TRY(tc_winograd_create(device, geometry, &made->winograd, error));
+        made->winograd_gradient = tc_winograd_fits_gradient(geometry);
+    }
     TC_TRY(fits_abreast(geometry) ? plan_abreast(made, error) : plan_by_library(made, error));
     *plan = made;
 done:
@@ -409,10 +415,15 @@ void tc_cpu_conv_destroy(tc_device *device, tc_conv_plan *plan) {
                           plan->room,
                           plan->parts};
     for (size_t i = 0; i < sizeof of_abreast / sizeof *of_abreast; i++) device->k->release(device, of_abreast[i]);
+    tc_winograd_destroy(plan->winograd);
     free(plan);
 }
 
 void tc_cpu_conv_pack(tc_conv_plan *plan, int which, const void *weights) {
+    if (plan->winograd) {
+        tc_winograd_pack(plan->winograd, which, weights);
+        return;
+    }
     if (plan->is_abreast) {
         pack_abreast(plan, which, weights);
         return;
@@ -423,6 +434,10 @@ void tc_cpu_conv_pack(tc_conv_plan *plan, int which, const void *weights) {
 }
 
 void tc_cpu_conv_forward(tc_conv_plan *plan, int which, const void *x, const void *bias, void *z, bool accumulate) {
+    if (plan->winograd) {
+        tc_winograd_forward(plan->winograd, which, x, bias, z, accumulate);
+        return;
+    }
     if (plan->is_abreast) {
         tc_abreast g = plan->ahead;
         g.accumulate = accumulate;
@@ -438,6 +453,10 @@ void tc_cpu_conv_forward(tc_conv_plan *plan, int which, const void *x, const voi
 }
 
 void tc_cpu_conv_backward_data(tc_conv_plan *plan, int which, const void *dz, void *dx) {
+    if (plan->winograd) {
+        tc_winograd_backward_data(plan->winograd, which, dz, dx);
+        return;
+    }
     if (plan->is_abreast) {
         loops(plan)->forward(plan->device, &plan->back, plan->back_weights[which], NULL, dz, dx, plan->room);
         return;
@@ -447,6 +466,10 @@ void tc_cpu_conv_backward_data(tc_conv_plan *plan, int which, const void *dz, vo
 
 void tc_cpu_conv_backward_weights(tc_conv_plan *plan, const void *x, const void *dz, void *dw, void *db,
                                   bool accumulate) {
+    if (plan->winograd_gradient) {
+        tc_winograd_backward_weights(plan->winograd, x, dz, dw, db, accumulate);
+        return;
+    }
     if (plan->is_abreast) {
         tc_abreast g = plan->ahead;
         g.accumulate = accumulate;
