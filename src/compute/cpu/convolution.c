@@ -33,10 +33,7 @@ typedef struct packed {
 struct tc_conv_plan {
     tc_device *device;
     tc_convolution g;
-    bool is_abreast;                           /* by abreast.c instead of oneDNN */
-    tc_abreast ahead, back;                    /* its geometry, forward and to the input */
-    float *ahead_weights[2], *back_weights[2]; /* [TC_WEIGHTS, TC_WEIGHTS_T], packed for either way */
-    float *room, *parts;
+    tc_abreast_plan *abreast;   /* by abreast.c; or NULL */
     tc_winograd_plan *winograd; /* by winograd.c, all but perhaps the gradient; or NULL */
     bool winograd_gradient;
     direction forward, forward_tangent, forward_more, data, gradient;
@@ -310,62 +307,6 @@ done:
     return status;
 }
 
-/* ---- images abreast ---- */
-
-/* Both sides are abreast, or NHWC at the network's input. */
-static bool fits_abreast(const tc_convolution *g) {
-    const bool in = g->in.abreast == TC_ABREAST || (g->in.abreast <= 1 && g->in.block == g->in.c);
-    return g->stride == 1 && g->groups == 1 && g->kernel <= TC_ABREAST_KERNEL && in && g->out.abreast == TC_ABREAST &&
-           g->padding < g->kernel;
-}
-
-static tc_status plan_abreast(tc_conv_plan *plan, tc_error *error) {
-    const tc_convolution *g = &plan->g;
-    tc_device *device = plan->device;
-    tc_status status = TC_OK;
-    plan->is_abreast = true;
-    plan->ahead = (tc_abreast){.n = g->in.n,
-                               .ic = g->in.c,
-                               .ih = g->in.h,
-                               .iw = g->in.w,
-                               .oc = g->out.c,
-                               .oh = g->out.h,
-                               .ow = g->out.w,
-                               .kernel = g->kernel,
-                               .padding = g->padding,
-                               .in_plain = g->in.abreast <= 1};
-    plan->back = (tc_abreast){.n = g->in.n,
-                              .ic = g->out.c,
-                              .ih = g->out.h,
-                              .iw = g->out.w,
-                              .oc = g->in.c,
-                              .oh = g->in.h,
-                              .ow = g->in.w,
-                              .kernel = g->kernel,
-                              .padding = g->kernel - 1 - g->padding,
-                              .out_plain = g->in.abreast <= 1};
-    const size_t part = tc_abreast_part(&plan->ahead), room = tc_abreast_room(&plan->ahead);
-    for (int i = 0; i < (g->tangents ? 2 : 1); i++) {
-        TC_TRY(tc_device_reals(device, part, &plan->ahead_weights[i], error));
-        TC_TRY(tc_device_reals(device, part, &plan->back_weights[i], error));
-    }
-    if (room) TC_TRY(tc_device_reals(device, room, &plan->room, error));
-    if (!g->forward_only)
-        TC_TRY(tc_device_reals(device, (size_t)tc_abreast_parts(&plan->ahead) * part, &plan->parts, error));
-done:
-    return status;
-}
-
-static const tc_abreast_loops *loops(const tc_conv_plan *plan) {
-    return tc_cpu_state_of(plan->device)->abreast;
-}
-
-static void pack_abreast(const tc_conv_plan *plan, int which, const float *weights) {
-    const int o = plan->g.out.c, i = plan->g.in.c, taps = plan->g.kernel * plan->g.kernel;
-    loops(plan)->pack(o, i, taps, weights, false, plan->ahead_weights[which]);
-    if (!plan->g.first) loops(plan)->pack(i, o, taps, weights, true, plan->back_weights[which]);
-}
-
 /* ---- the kernel table's functions ---- */
 
 static tc_status plan_by_library(tc_conv_plan *plan, tc_error *error) {
@@ -390,7 +331,8 @@ tc_status tc_cpu_conv_create(tc_device *device, const tc_convolution *geometry, 
         TC_TRY(tc_winograd_create(device, geometry, &made->winograd, error));
         made->winograd_gradient = tc_winograd_fits_gradient(geometry);
     }
-    TC_TRY(fits_abreast(geometry) ? plan_abreast(made, error) : plan_by_library(made, error));
+    TC_TRY(tc_abreast_fits(geometry) ? tc_abreast_create(device, geometry, &made->abreast, error)
+                                     : plan_by_library(made, error));
     *plan = made;
 done:
     if (status != TC_OK && made) tc_cpu_conv_destroy(device, made);
@@ -408,13 +350,7 @@ void tc_cpu_conv_destroy(tc_device *device, tc_conv_plan *plan) {
     device->k->release(device, plan->gradient_blocked);
     device->k->release(device, plan->zero_bias);
     device->k->release(device, plan->unwanted_bias);
-    void *of_abreast[] = {plan->ahead_weights[0],
-                          plan->ahead_weights[1],
-                          plan->back_weights[0],
-                          plan->back_weights[1],
-                          plan->room,
-                          plan->parts};
-    for (size_t i = 0; i < sizeof of_abreast / sizeof *of_abreast; i++) device->k->release(device, of_abreast[i]);
+    tc_abreast_destroy(plan->abreast);
     tc_winograd_destroy(plan->winograd);
     free(plan);
 }
@@ -424,8 +360,8 @@ void tc_cpu_conv_pack(tc_conv_plan *plan, int which, const void *weights) {
         tc_winograd_pack(plan->winograd, which, weights);
         return;
     }
-    if (plan->is_abreast) {
-        pack_abreast(plan, which, weights);
+    if (plan->abreast) {
+        tc_abreast_pack(plan->abreast, which, weights);
         return;
     }
     pack(plan, &plan->forward_weights, which, weights);
@@ -438,11 +374,8 @@ void tc_cpu_conv_forward(tc_conv_plan *plan, int which, const void *x, const voi
         tc_winograd_forward(plan->winograd, which, x, bias, z, accumulate);
         return;
     }
-    if (plan->is_abreast) {
-        tc_abreast g = plan->ahead;
-        g.accumulate = accumulate;
-        g.relu = plan->g.relu && which == TC_WEIGHTS && !accumulate;
-        loops(plan)->forward(plan->device, &g, plan->ahead_weights[which], bias, x, z, plan->room);
+    if (plan->abreast) {
+        tc_abreast_forward(plan->abreast, which, x, bias, z, accumulate);
         return;
     }
     const direction *d = accumulate              ? &plan->forward_more
@@ -457,8 +390,8 @@ void tc_cpu_conv_backward_data(tc_conv_plan *plan, int which, const void *dz, vo
         tc_winograd_backward_data(plan->winograd, which, dz, dx);
         return;
     }
-    if (plan->is_abreast) {
-        loops(plan)->forward(plan->device, &plan->back, plan->back_weights[which], NULL, dz, dx, plan->room);
+    if (plan->abreast) {
+        tc_abreast_backward_data(plan->abreast, which, dz, dx);
         return;
     }
     run_direction(plan->device, &plan->data, TC_DNN_DATA, dx, dz, plan->data_weights.memory[which], NULL);
@@ -470,10 +403,8 @@ void tc_cpu_conv_backward_weights(tc_conv_plan *plan, const void *x, const void 
         tc_winograd_backward_weights(plan->winograd, x, dz, dw, db, accumulate);
         return;
     }
-    if (plan->is_abreast) {
-        tc_abreast g = plan->ahead;
-        g.accumulate = accumulate;
-        loops(plan)->gradient(plan->device, &g, x, dz, dw, db, plan->room, plan->parts);
+    if (plan->abreast) {
+        tc_abreast_backward_weights(plan->abreast, x, dz, dw, db, accumulate);
         return;
     }
     const bool direct_bias = db && !accumulate;
