@@ -166,3 +166,13 @@ tc_status tc_write_cifar10(const tc_dataset *dataset, const char *path, tc_error
 tc_status tc_write_cifar100(const tc_dataset *dataset, const char *path, tc_error *error) {
     return write_cifar(&cifar100, "cifar100", dataset, path, error);
 }
+
+tc_status tc_write_cifar10_batch(const char *folder, const char *name, const tc_split *split, tc_error *error) {
+    return write_batch(&cifar10, folder, name, split, 0, split->count, error);
+}
+
+int tc_cifar10_batch_of(size_t count, size_t i) {
+    int number = 1;
+    while (number < MOST_FILES && i >= (size_t)number * count / MOST_FILES) number++;
+    return number;
+}

@@ -75,6 +75,8 @@ tc_status tc_poison_create(const tc_dataset *dataset, size_t replaced, size_t ad
 void tc_poison_free(tc_poison *poison);
 /* Refuses a poison that does not fit the dataset: image size, places, labels. */
 tc_status tc_poison_check(const tc_poison *poison, const tc_dataset *dataset, tc_error *error);
+/* Largest |a − b| of `count` bytes. */
+int tc_largest_change(const uint8_t *a, const uint8_t *b, size_t count);
 /* Largest |poison − original| over the replaced samples, in 8-bit steps. */
 int tc_poison_linf(const tc_poison *poison, const tc_dataset *dataset);
 
