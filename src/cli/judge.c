@@ -12,17 +12,23 @@ static const char *const said[TC_QUESTION_KINDS] = {
     [TC_QUESTION_TARGET] = "targets taken for the intended class",
     [TC_QUESTION_TRIGGERED] = "triggered images taken for the intended class",
 };
-static const char *const keys[TC_QUESTION_KINDS] = {"accuracy", "success", "triggered_success"};
+/* Named as `evaluate` with --weights names them. */
+static const struct {
+    const char *rate, *interval, *count;
+} keys[TC_QUESTION_KINDS] = {
+    {"accuracy", "accuracy_interval", "images"},
+    {"success", "success_interval", "targets"},
+    {"triggered_success", "triggered_success_interval", "triggered"},
+};
 
 static tc_status tell_json(const tc_score *score, tc_error *error) {
     json_t *root = json_object();
     for (int k = 0; k < TC_QUESTION_KINDS; k++) {
-        const tc_score *s = &score[k];
-        if (!s->count) continue;
-        json_object_set_new(root, keys[k],
-                            json_pack("{s:f, s:f, s:f, s:I, s:I}", "rate", s->interval.rate, "low", s->interval.low,
-                                      "high", s->interval.high, "hits", (json_int_t)s->hits, "of",
-                                      (json_int_t)s->count));
+        const tc_interval seen = score[k].interval;
+        if (!score[k].count) continue;
+        json_object_set_new(root, keys[k].rate, json_real(seen.rate));
+        json_object_set_new(root, keys[k].interval, json_pack("[f, f]", seen.low, seen.high));
+        json_object_set_new(root, keys[k].count, json_integer((json_int_t)score[k].count));
     }
     return tc_cli_print_json(root, error);
 }
