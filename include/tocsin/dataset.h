@@ -28,8 +28,8 @@ typedef struct tocsin_samples {
 } tocsin_samples;
 
 /* source: "shapes10" or "glyphs" (generated), "idx:FOLDER", "cifar10:FOLDER", "cifar100:FOLDER", "svhn:FOLDER",
- * "images:FOLDER", "npz:FILE". Settings: train_per_class and test_per_class (a class-balanced subset, for generated sets how many are
- * made), size (of a folder's images), seed (of the subset). */
+ * "images:FOLDER", "npz:FILE". Settings: train_per_class and test_per_class (a class-balanced subset, for generated
+ * sets how many are made), size (of a folder's images), seed (of the subset). */
 TOCSIN_API tocsin_status tocsin_dataset_open(const char *source, const char *const *settings, tocsin_dataset **dataset,
                                              tocsin_error *error);
 
