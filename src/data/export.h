@@ -35,7 +35,7 @@ typedef struct tc_attacked {
 /* The targets, `places` of the test split; and what POISON/triggered.npz holds, where there is one: images uint8
  * [n][h][w][c], place and intended integers [n]. */
 tc_status tc_attacked_create(const tc_dataset *dataset, const uint32_t *places, size_t count, int intended,
-                             const char *poison, tc_attacked **attacked, tc_error *error);
+                             const char *poison, tc_attacked **result, tc_error *error);
 void tc_attacked_free(tc_attacked *attacked);
 
 /* format: "npz", "images" or "cifar10". `folder` is new, empty or an earlier export, which is replaced. */

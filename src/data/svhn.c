@@ -137,7 +137,7 @@ static tc_status read_split(const char *folder, const char *name, const tc_datas
     if (!mat) TC_RAISE(TC_INVALID, "%s: not a MAT file of version 5; fetch it again", path);
     TC_TRY(read_variable(mat, path, "X", 4, image_shape, size * MOST_INFLATION, &x, error));
     TC_TRY(read_variable(mat, path, "y", 2, label_shape, size * MOST_INFLATION, &y, error));
-    if (x->class_type != MAT_C_UINT8) TC_RAISE(TC_INVALID, "%s: 'X' is not uint8; fetch it again", path);
+    if (!x || !y || x->class_type != MAT_C_UINT8) TC_RAISE(TC_INVALID, "%s: 'X' is not uint8; fetch it again", path);
     if (x->dims[3] != y->dims[0])
         TC_RAISE(TC_INVALID, "%s: %zu labels for %zu images; fetch it again", path, y->dims[0], x->dims[3]);
     TC_TRY(tc_split_allocate(dataset, split, x->dims[3], error));
