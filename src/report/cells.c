@@ -154,7 +154,7 @@ void tc_page_pairs(const tc_page *page) {
           "p: how often a difference this large would come about by chance alone, not corrected for the number of "
           "comparisons.</p>\n",
           page->out);
-    if (count > 12) fprintf(page->out, "<details><summary>%zu comparisons</summary>\n", count);
+    if (count > 12) fprintf(page->out, "<details class=\"print\"><summary>%zu comparisons</summary>\n", count);
     tc_html_table(page->out, "Paired tests");
     fputs("First minus second, in percentage points, mean ± standard error over n shared trials.", page->out);
     tc_html_caption_end(page->out);

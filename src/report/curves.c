@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MOST_COLUMNS = 6, MOST_SERIES = 24, SURROGATE = -2, CLEAN = -1 };
+enum { OPEN_COLUMNS = 2, MOST_COLUMNS = 12, MOST_SERIES = 24, SURROGATE = -2, CLEAN = -1 };
 
 static const json_t *cell_of(const tc_page *page, const json_t *curve) {
     const double number = tc_figure(curve, "cell", NULL);
@@ -103,11 +103,13 @@ tc_status tc_page_curves(const tc_page *page, tc_error *error) {
             left_out++;
             continue;
         }
+        if (shown == OPEN_COLUMNS)
+            fputs("</div>\n<details><summary>The other combinations</summary>\n<div class=\"charts\">\n", page->out);
         TC_TRY(put_chart(page, c, "loss", false, error));
         TC_TRY(put_chart(page, c, "accuracy", true, error));
         shown++;
     }
-    fputs("</div>\n", page->out);
+    fputs(shown > OPEN_COLUMNS ? "</div>\n</details>\n" : "</div>\n", page->out);
     if (left_out)
         fprintf(page->out, "<p class=\"quiet\">The curves of %d more combinations stand in results.json.</p>\n",
                 left_out);

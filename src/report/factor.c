@@ -11,11 +11,12 @@ static const struct {
     const char *key, *plain, *latex;
     const char *plain_value, *latex_value; /* of a number; NULL: %g */
     double times;
+    const char *unit; /* on an axis */
 } notations[] = {
-    {"epsilon", "ε", "$\\varepsilon$", "%g/255", "$%g/255$", 1},
-    {"ratio", "poisoned", "poisoned", "%g %%", "%g\\,\\%%", 100},
-    {"rho", "ρ", "$\\rho$", NULL, NULL, 1},
-    {"sigma", "σ", "$\\sigma$", NULL, NULL, 1},
+    {"epsilon", "ε", "$\\varepsilon$", "%g/255", "$%g/255$", 1, " (1/255)"},
+    {"ratio", "share poisoned", "share poisoned", "%g %%", "%g\\,\\%%", 100, " (%)"},
+    {"rho", "ρ", "$\\rho$", NULL, NULL, 1, ""},
+    {"sigma", "σ", "$\\sigma$", NULL, NULL, 1, ""},
 };
 enum { NOTATIONS = sizeof notations / sizeof *notations };
 
@@ -96,6 +97,14 @@ void tc_factor_title(const char *name, tc_notation notation, char *text, size_t 
     else
         snprintf(plain, sizeof plain, "%s", last_part(name));
     put_text(plain, notation, text, size);
+}
+
+double tc_factor_axis(const char *name, char *text, size_t size) {
+    const int known = notation_of(name);
+    char title[TC_FACTOR_TEXT];
+    tc_factor_title(name, TC_PLAIN, title, sizeof title);
+    snprintf(text, size, "%s%s", title, known < 0 ? "" : notations[known].unit);
+    return known < 0 ? 1 : notations[known].times;
 }
 
 void tc_factor_value(const char *name, const json_t *value, tc_notation notation, char *text, size_t size) {

@@ -15,6 +15,8 @@ const json_t *tc_factor_of(const json_t *cell, const char *name);
 typedef enum tc_notation { TC_PLAIN, TC_LATEX } tc_notation;
 /* "ε", "victim: epochs" */
 void tc_factor_title(const char *name, tc_notation notation, char *text, size_t size);
+/* The title of an axis, "share poisoned (%)"; returns what the values are multiplied with on it. */
+double tc_factor_axis(const char *name, char *text, size_t size);
 /* "16/255", "1 %", "0.05", "resnet18"; "–" where value is NULL. LaTeX's special characters are escaped. */
 void tc_factor_value(const char *name, const json_t *value, tc_notation notation, char *text, size_t size);
 

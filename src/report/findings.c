@@ -39,16 +39,21 @@ static int companion(const tc_grid *grid, int row, int column, bool clean) {
     return -1;
 }
 
-static void share(const tc_grid *grid, int measure, int row, int column, bool with_error, char text[CELL]) {
-    const tc_entry entry =
-        row < 0 ? (tc_entry){.mean = NAN, .error = NAN} : tc_grid_entry(grid, &tc_measures[measure], row, column);
-    tc_figure_share(entry.mean, with_error ? entry.error : NAN, text, CELL);
+/* A share for a running text: no line ends inside it. */
+static void share(const tc_grid *grid, int measure, int row, int column, bool with_error, char text[2 * CELL]) {
+    const tc_entry none = {.mean = NAN, .error = NAN};
+    const tc_entry entry = row < 0 ? none : tc_grid_entry(grid, &tc_measures[measure], row, column);
+    char plain[CELL];
+    size_t used = 0;
+    tc_figure_share(entry.mean, with_error ? entry.error : NAN, plain, CELL);
+    for (const char *at = plain; *at; at++)
+        used += (size_t)snprintf(text + used, 2 * CELL - used, *at == ' ' ? "\u00a0" : "%c", *at);
 }
 
 static void put_verdict(const tc_page *page, int row, int column) {
     const tc_grid *grid = page->grid;
     const int noise = companion(grid, row, column, false), none = companion(grid, row, column, true);
-    char name[TC_GRID_NAME], where[TC_GRID_NAME], text[CELL];
+    char name[TC_GRID_NAME], where[TC_GRID_NAME], text[2 * CELL];
     tc_grid_row_name(grid, row, name);
     tc_grid_column_name(grid, column, -1, where);
     share(grid, 0, row, column, true, text);
@@ -85,7 +90,7 @@ void tc_page_findings(const tc_page *page) {
         fputs("<p class=\"lead\">No trial of an attack has been finished yet.</p>\n", page->out);
     if (page->grid->factors) {
         for (const tc_measure *m = tc_measures; m->metric; m++) tc_page_grid(page, m);
-        fputs("<details><summary>Every cell in full</summary>\n", page->out);
+        fputs("<details class=\"print\"><summary>Every cell in full</summary>\n", page->out);
         tc_page_cells(page);
         fputs("</details>\n", page->out);
     } else {

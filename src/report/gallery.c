@@ -46,6 +46,13 @@ static void difference(size_t count, const uint8_t *poison, const uint8_t *origi
     }
 }
 
+/* FNV-1a. */
+static uint64_t hash_of(size_t count, const uint8_t *bytes) {
+    uint64_t hash = 0xcbf29ce484222325;
+    for (size_t i = 0; i < count; i++) hash = (hash ^ bytes[i]) * 0x100000001b3;
+    return hash;
+}
+
 static int largest_change(size_t count, const uint8_t *poison, const uint8_t *original) {
     int largest = 0;
     for (size_t i = 0; i < count; i++) {
@@ -66,7 +73,9 @@ static tc_status put_row(FILE *out, const char *title, const tc_npy *like, uint8
     return status;
 }
 
-static tc_status put_poisons(FILE *out, const tc_npy *images, const tc_npy *originals, tc_error *error) {
+/* *last: a hash of the originals shown before. Methods of one trial change the same images: these are shown once. */
+static tc_status put_poisons(FILE *out, const tc_npy *images, const tc_npy *originals, uint64_t *last,
+                             tc_error *error) {
     const size_t pairs = images->shape[0] < originals->shape[0] ? images->shape[0] : originals->shape[0];
     const size_t shown = pairs < SHOWN ? pairs : SHOWN, bytes = images->shape[1] * images->shape[2] * images->shape[3];
     uint8_t *poison = images->data, *original = originals->data, *change = NULL;
@@ -75,7 +84,9 @@ static tc_status put_poisons(FILE *out, const tc_npy *images, const tc_npy *orig
     TC_TRY(tc_new(&change, shown, bytes, error));
     const int largest = largest_change(shown * bytes, poison, original), times = largest ? (GREY - 1) / largest : 1;
     difference(shown * bytes, poison, original, times > 0 ? times : 1, change);
-    TC_TRY(put_row(out, "original", images, original, shown, "original", error));
+    const uint64_t hash = hash_of(shown * bytes, original);
+    if (hash != *last) TC_TRY(put_row(out, "original", images, original, shown, "original", error));
+    *last = hash;
     TC_TRY(put_row(out, "poison", images, poison, shown, "poison", error));
     snprintf(title, sizeof title, "difference <em>× %d, grey: unchanged</em>", times > 0 ? times : 1);
     TC_TRY(put_row(out, title, images, change, shown, "difference", error));
@@ -84,7 +95,7 @@ done:
     return status;
 }
 
-static tc_status put_cell(FILE *out, const char *folder, tc_error *error) {
+static tc_status put_cell(FILE *out, const char *folder, uint64_t *last, tc_error *error) {
     char path[TC_PATH_SIZE];
     tc_npz *file = NULL;
     tc_error reason = {0};
@@ -99,7 +110,7 @@ static tc_status put_cell(FILE *out, const char *folder, tc_error *error) {
     }
     const tc_npy *images = find_images(file, "images"), *originals = find_images(file, "originals");
     if (images && originals && !memcmp(images->shape + 1, originals->shape + 1, 3 * sizeof *images->shape))
-        TC_TRY(put_poisons(out, images, originals, error));
+        TC_TRY(put_poisons(out, images, originals, last, error));
     else
         fputs("<p class=\"quiet\">No pictures: poison.npz holds no 8-bit images beside their originals.</p>\n", out);
 done:
@@ -187,12 +198,12 @@ static bool poison_folder(const tc_page *page, const json_t *row, char path[TC_P
            tc_path_format(path, NULL, "%s/%s", page->folder, poison) == TC_OK;
 }
 
-static tc_status put_method(const tc_page *page, int row, const json_t *trial, const char *path, tc_error *error) {
-    const char *level = page->grid->factors ? "h4" : "h3";
-    fprintf(page->out, "<%s>", level);
+static tc_status put_method(const tc_page *page, int row, const json_t *trial, const char *path, uint64_t *last,
+                            tc_error *error) {
+    fputs("<h3>", page->out);
     tc_html_text(page->out, page->grid->row[row].label);
-    fprintf(page->out, "</%s>\n", level);
-    const tc_status status = put_cell(page->out, path, error);
+    fputs("</h3>\n", page->out);
+    const tc_status status = put_cell(page->out, path, last, error);
     put_triggers(page->out, path);
     put_verdict(page, trial);
     return status;
@@ -205,26 +216,42 @@ static bool shown_before(const tc_grid *grid, int row) {
     return false;
 }
 
+/* The trial's row of a place of the table, and where its poison lies; NULL where there is nothing to show. */
+static const json_t *poison_of(const tc_page *page, int r, int column, double trial, char path[TC_PATH_SIZE]) {
+    const tc_grid *grid = page->grid;
+    const int cell = grid->row[r].clean || shown_before(grid, r) ? -1 : grid->at[r * grid->columns + column];
+    const json_t *row = cell < 0 ? NULL : row_of(page, cell, trial);
+    return row && poison_folder(page, row, path) ? row : NULL;
+}
+
+/* Columns after the first are closed until asked for. */
+static void open_column(const tc_page *page, int column, bool first) {
+    char name[TC_GRID_NAME];
+    tc_grid_column_name(page->grid, column, -1, name);
+    if (!*name) return;
+    fputs(first ? "<details open><summary>" : "<details><summary>", page->out);
+    tc_html_text(page->out, name);
+    fputs("</summary>\n", page->out);
+}
+
 static tc_status put_column(const tc_page *page, int column, double trial, int *left, tc_error *error) {
     const tc_grid *grid = page->grid;
-    char path[TC_PATH_SIZE], name[TC_GRID_NAME];
-    bool first = true;
+    char path[TC_PATH_SIZE];
+    uint64_t last = 0;
+    bool opened = false;
     tc_status status = TC_OK;
     for (int r = 0; r < grid->rows && *left && status == TC_OK; r++) {
-        const int cell = grid->row[r].clean || shown_before(grid, r) ? -1 : grid->at[r * grid->columns + column];
-        const json_t *row = cell < 0 ? NULL : row_of(page, cell, trial);
-        if (!row || !poison_folder(page, row, path)) continue;
-        tc_grid_column_name(grid, column, -1, name);
-        if (first && *name) {
-            fputs("<h3>", page->out);
-            tc_html_text(page->out, name);
-            fputs("</h3>\n", page->out);
+        const json_t *row = poison_of(page, r, column, trial, path);
+        if (!row) continue;
+        if (!opened) {
+            open_column(page, column, *left == MOST_CELLS);
+            put_targets(page, path, row);
         }
-        if (first) put_targets(page, path, row);
-        first = false;
-        status = put_method(page, r, row, path, error);
+        opened = true;
+        status = put_method(page, r, row, path, &last, error);
         --*left;
     }
+    if (opened && grid->factors) fputs("</details>\n", page->out);
     return status;
 }
 

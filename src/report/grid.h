@@ -39,7 +39,7 @@ int tc_grid_row_of(const tc_grid *grid, const json_t *cell);
 int tc_grid_column_of(const tc_grid *grid, const json_t *cell);
 /* "SAPA", "SAPA, resnet18, no defence" */
 void tc_grid_row_name(const tc_grid *grid, int row, char name[TC_GRID_NAME]);
-/* "ε = 16/255, poisoned = 1 %", without factor `but` (−1: all); "" where there are none. */
+/* "ε = 16/255, share poisoned = 1 %", without factor `but` (−1: all); "" where there are none. */
 void tc_grid_column_name(const tc_grid *grid, int column, int but, char name[TC_GRID_NAME]);
 /* Both: "SAPA, ε = 16/255" */
 void tc_grid_place_name(const tc_grid *grid, int row, int column, char name[TC_GRID_PLACE]);

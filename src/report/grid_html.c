@@ -6,33 +6,51 @@
 
 #include <math.h>
 
+/* The factor's name stands once, before its values; who hears the table instead of seeing it hears it with each. */
 static void put_level(const tc_page *page, int level) {
     const tc_grid *grid = page->grid;
-    const int last = level + 1 == grid->factors;
+    const bool last = level + 1 == grid->factors;
     char title[TC_FACTOR_TEXT], value[TC_FACTOR_TEXT];
     tc_factor_title(grid->factor[level], TC_PLAIN, title, sizeof title);
     for (int c = 0; c < grid->columns;) {
         const int span = last ? 1 : tc_grid_span(grid, level, c);
         const json_t *cell = json_array_get(grid->cells, grid->column[c]);
         tc_factor_value(grid->factor[level], tc_factor_of(cell, grid->factor[level]), TC_PLAIN, value, sizeof value);
-        fprintf(page->out, "<th scope=\"%s\" colspan=\"%d\">", last ? "col" : "colgroup", span);
+        fprintf(page->out, "<th scope=\"%s\" colspan=\"%d\"><span class=\"unseen\">", last ? "col" : "colgroup", span);
         tc_html_text(page->out, title);
-        fputs(" ", page->out);
+        fputs(" </span>", page->out);
         tc_html_text(page->out, value);
         fputs("</th>", page->out);
         c += span;
     }
 }
 
-static void put_head(const tc_page *page) {
+/* The first columns of a level: the factor's name at their right end and, in the last level, what they hold. */
+static void put_keys(const tc_page *page, int level) {
     const tc_grid *grid = page->grid;
     const char *const titles[] = {"Method", grid->victims ? "Network" : NULL, grid->defences ? "Defence" : NULL};
+    const int final = grid->defences ? 2 : grid->victims ? 1 : 0;
+    const bool last = level + 1 == grid->factors;
+    char title[TC_FACTOR_TEXT];
+    tc_factor_title(grid->factor[level], TC_PLAIN, title, sizeof title);
+    for (int i = 0; i < 3; i++) {
+        if (!titles[i]) continue;
+        fprintf(page->out, "<%s class=\"row\"%s>%s", last ? "th" : "td", last ? " scope=\"col\"" : "",
+                last ? titles[i] : "");
+        if (i == final) {
+            fputs("<span class=\"axis\" aria-hidden=\"true\">", page->out);
+            tc_html_text(page->out, title);
+            fputs("</span>", page->out);
+        }
+        fprintf(page->out, "</%s>", last ? "th" : "td");
+    }
+}
+
+static void put_head(const tc_page *page) {
     fputs("<thead>\n", page->out);
-    for (int level = 0; level < grid->factors; level++) {
+    for (int level = 0; level < page->grid->factors; level++) {
         fputs("<tr>", page->out);
-        for (int i = 0; i < 3 && level == 0; i++)
-            if (titles[i])
-                fprintf(page->out, "<th scope=\"col\" class=\"row\" rowspan=\"%d\">%s</th>", grid->factors, titles[i]);
+        put_keys(page, level);
         put_level(page, level);
         fputs("</tr>\n", page->out);
     }

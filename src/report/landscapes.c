@@ -55,10 +55,11 @@ static tc_status put_view(const tc_page *page, const json_t *landscape, const ch
     snprintf(spoken, sizeof spoken, "%.3g at the trained weights, from %.3g to %.3g around them", centre, own.least,
              own.most);
     name_it(page, landscape, name, sizeof name);
+    const bool angle = !strcmp(kind, "surface");
     json_t *chart = json_pack("{s:s, s:i, s:f, s:f, s:f, s:O, s:s}", "kind", kind, "n", n, "extent",
                               tc_figure(landscape, "extent", NULL), "least", scale.least, "most", scale.most, "value",
                               json_object_get(landscape, "value"), "spoken", spoken);
-    return tc_chart_write(page->out, chart, name, spoken, error);
+    return tc_chart_write(page->out, chart, angle ? "The same, seen at an angle" : name, angle ? "" : spoken, error);
 }
 
 tc_status tc_page_landscapes(const tc_page *page, tc_error *error) {

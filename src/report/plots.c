@@ -49,7 +49,7 @@ static bool holds_several(const tc_grid *grid, int column, int factor) {
 }
 
 /* In increasing order of the factor, so that lines run from left to right. */
-static void put_row(const tc_grid *grid, json_t *chart, int row, int column, int factor) {
+static void put_row(const tc_grid *grid, json_t *chart, int row, int column, int factor, double times) {
     char name[TC_GRID_NAME];
     tc_grid_row_name(grid, row, name);
     json_t *series = tc_chart_series(chart, name, tc_grid_slot(grid, row));
@@ -64,7 +64,7 @@ static void put_row(const tc_grid *grid, json_t *chart, int row, int column, int
         if (next < 0) break;
         after = value_at(grid, next, factor);
         const tc_entry entry = tc_grid_entry(grid, success, row, next);
-        put_point(series, after, &entry);
+        put_point(series, times * after, &entry);
     }
     if (tc_chart_points(series) == 0) {
         json_t *list = json_object_get(chart, "series");
@@ -74,13 +74,14 @@ static void put_row(const tc_grid *grid, json_t *chart, int row, int column, int
 
 static tc_status put_panel(const tc_page *page, int column, int factor, tc_error *error) {
     const tc_grid *grid = page->grid;
-    char title[TC_FACTOR_TEXT], others[TC_GRID_NAME], caption[2 * TC_GRID_NAME];
+    char title[TC_FACTOR_TEXT], axis[TC_FACTOR_TEXT + 16], others[TC_GRID_NAME], caption[2 * TC_GRID_NAME];
+    const double times = tc_factor_axis(grid->factor[factor], axis, sizeof axis);
     tc_factor_title(grid->factor[factor], TC_PLAIN, title, sizeof title);
     tc_grid_column_name(grid, column, factor, others);
     snprintf(caption, sizeof caption, "Success against %s%s%s", title, *others ? ", " : "", others);
-    json_t *chart = tc_chart_new("lines", title, "success", true);
+    json_t *chart = tc_chart_new("lines", axis, "success", true);
     json_object_set_new(chart, "zero", json_true());
-    for (int r = 0; r < grid->rows && r < MOST_ROWS; r++) put_row(grid, chart, r, column, factor);
+    for (int r = 0; r < grid->rows && r < MOST_ROWS; r++) put_row(grid, chart, r, column, factor, times);
     return tc_chart_write(page->out, chart, caption, bars_note(grid), error);
 }
 
@@ -102,6 +103,7 @@ static tc_status put_time(const tc_page *page, tc_error *error) {
     char name[TC_GRID_NAME];
     json_t *chart = tc_chart_new("path", "seconds to craft", "success", true);
     json_object_set_new(chart, "zero", json_true());
+    json_object_set_new(chart, "join", json_boolean(grid->factors == 1)); /* more than one: there is no order */
     for (int r = 0; r < grid->rows && r < MOST_ROWS; r++) {
         if (grid->row[r].clean) continue;
         tc_grid_row_name(grid, r, name);

@@ -91,7 +91,7 @@ static void put_spec(const tc_page *page) {
         tc_file_read(path, LARGEST_SPEC, &file, &size, NULL) == TC_OK)
         text = (const char *)file;
     if (*text) {
-        fputs("<details><summary>spec.resolved.yaml</summary><pre>", page->out);
+        fputs("<details class=\"print\"><summary>spec.resolved.yaml</summary><pre>", page->out);
         tc_html_text(page->out, text);
         fputs("</pre></details>\n", page->out);
     }

@@ -78,7 +78,7 @@ void tc_page_trials(const tc_page *page) {
     size_t *start = calloc(cells + 2, sizeof *start);
     const json_t **sorted = calloc(count + 1, sizeof *sorted);
     if (start && sorted && count) {
-        fputs("<h2>Every trial</h2>\n", page->out);
+        fputs("<section class=\"screen\">\n<h2>Every trial</h2>\n", page->out);
         for (size_t i = 0; i < count; i++) start[(size_t)tc_figure(json_array_get(rows, i), "cell", NULL) + 2]++;
         for (size_t i = 0; i < cells; i++) start[i + 2] += start[i + 1];
         for (size_t i = 0; i < count; i++) {
@@ -90,6 +90,7 @@ void tc_page_trials(const tc_page *page) {
             qsort(sorted + start[i], of_cell, sizeof *sorted, by_trial);
             if (of_cell) put_cell(page, json_array_get(page->grid->cells, i), sorted + start[i], of_cell);
         }
+        fputs("</section>\n", page->out);
     }
     free(start);
     free(sorted);

@@ -23,8 +23,8 @@
 
     /* ---- lines and points ---- */
 
-    const rows = (chart) => chart.series.flatMap((s) => s.points.map((p) => ({
-        ...p, series: s.name, colour: colour(s.slot), shape: shape(s.slot), dash: dash(s.slot),
+    const rows = (chart) => chart.series.flatMap((s, index) => s.points.map((p) => ({
+        ...p, index, series: s.name, colour: colour(s.slot), shape: shape(s.slot), dash: dash(s.slot),
         low: p.low ?? p.y, high: p.high ?? p.y})));
     const distinct = (values) => [...new Set(values)].sort((a, b) => a - b);
     const spread = (xs) => xs.length > 2 && xs[0] > 0 && xs[xs.length - 1] / xs[0] >= 20;
@@ -58,7 +58,7 @@
             data: [{name: "points", values: points}],
             scales: [
                 {name: "x", type: log ? "log" : "linear", domain: [xs[0], xs[xs.length - 1]], range: "width", zero: false,
-                 padding: few ? 12 : 4, nice: !few && !log},
+                 padding: few ? 16 : 4, nice: !few && !log},
                 {name: "y", type: "linear", domain: domain(chart, points), range: "height", zero: false, nice: true, clamp: true}],
             axes: [axis(chart, "x", few ? {values: xs, labelOverlap: "greedy", format: "~g"} : {tickCount: Math.max(3, width / 70), format: "~s"}),
                    axis(chart, "y", {tickCount: 5})],
@@ -68,7 +68,7 @@
     function lines(chart, width) {
         const points = rows(chart), spec = plane(chart, width, points);
         const dense = points.length > 12 * chart.series.length;
-        const at = {x: {scale: "x", field: "x"}}, stroke = {stroke: {field: "colour"}};
+        const at = {x: {scale: "x", field: "x", offset: {field: "beside"}}}, stroke = {stroke: {field: "colour"}};
         const ends = {y: {scale: "y", field: "low"}, y2: {scale: "y", field: "high"}};
         const band = {type: "area", from: {data: "one"}, encode: {enter: {...at, ...ends, fill: {field: "colour"}, fillOpacity: {value: 0.16}}}};
         const bars = {type: "rule", from: {data: "one"}, encode: {enter: {...at, ...ends, ...stroke, strokeOpacity: {value: 0.6}}}};
@@ -76,9 +76,13 @@
             strokeWidth: {value: 2}, strokeDash: {field: "dash"}}}};
         const marks = {type: "symbol", from: {data: "one"}, encode: {enter: {...at, y: {scale: "y", field: "y"}, ...stroke,
             fill: {field: "colour"}, shape: {field: "shape"}, size: {value: 46}, tooltip: {signal: "datum.label"}}}};
-        points.forEach((row) => (row.label = label(chart, row)));
+        const apart = chart.kind === "lines" && !dense ? 4 : 0; /* intervals at the same x stand beside each other */
+        points.forEach((row) => {
+            row.label = label(chart, row);
+            row.beside = (row.index - (chart.series.length - 1) / 2) * apart;
+        });
         spec.marks = [{type: "group", from: {facet: {name: "one", data: "points", groupby: "series"}},
-                       marks: [dense ? band : bars, line, ...(dense ? [] : [marks])]}];
+                       marks: [dense ? band : bars, ...(chart.join === false ? [] : [line]), ...(dense ? [] : [marks])]}];
         return spec;
     }
 
@@ -107,14 +111,23 @@
 
     const level = (chart, v) => Math.max(0, Math.min(RAMP.length - 1, Math.floor((v - chart.least) / (chart.most - chart.least || 1) * RAMP.length)));
 
+    /* Contours are traced between the middles of grid squares, so the grid is given a margin that repeats its edge, and is
+       moved until its outermost values lie on the frame. The second direction points up. */
+    function padded(chart) {
+        const n = chart.n, inside = (i) => Math.max(0, Math.min(n - 1, i - 1)), values = [];
+        for (let i = 0; i < n + 2; i++)
+            for (let j = 0; j < n + 2; j++) values.push(chart.value[(n - 1 - inside(i)) * n + inside(j)]);
+        return {width: n + 2, height: n + 2, values};
+    }
+
     function contour(chart, width) {
         const side = Math.min(width - 50, 320), n = chart.n, step = side / (n - 1);
         const thresholds = RAMP.map((c, i) => chart.least + (chart.most - chart.least) * i / RAMP.length);
         const square = (x, y) => ({x: {value: x}, y: {value: y}});
         return {
             width: side, height: side, padding: 5, config: CONFIG,
-            data: [{name: "grid", values: [{width: n, height: n, values: chart.value}]},
-                   {name: "levels", source: "grid", transform: [{type: "isocontour", thresholds, scale: {expr: String(side / n)}, translate: [0, 0], smooth: true, as: "contour"}]}],
+            data: [{name: "grid", values: [padded(chart)]},
+                   {name: "levels", source: "grid", transform: [{type: "isocontour", thresholds, scale: {expr: String(step)}, translate: {expr: `[${-1.5 * step}, ${-1.5 * step}]`}, smooth: true, as: "contour"}]}],
             scales: [{name: "x", domain: [-chart.extent, chart.extent], range: "width"},
                      {name: "y", domain: [-chart.extent, chart.extent], range: "height"},
                      {name: "colour", type: "ordinal", domain: thresholds, range: RAMP}],
@@ -188,7 +201,10 @@
     const figures = [...document.querySelectorAll("figure.chart")];
     const seen = new IntersectionObserver((entries) => entries.forEach((e) => e.isIntersecting && draw(e.target)), {rootMargin: "400px"});
     figures.forEach((figure) => seen.observe(figure));
-    addEventListener("beforeprint", () => figures.forEach((figure) => figure.drawn || draw(figure)));
+    addEventListener("beforeprint", () => {
+        document.querySelectorAll("details.print").forEach((details) => (details.open = true));
+        figures.forEach((figure) => figure.drawn || draw(figure));
+    });
     let waiting = 0;
     addEventListener("resize", () => {
         clearTimeout(waiting);
