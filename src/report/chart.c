@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MOST_NUMBERS = 40 };
+
 json_t *tc_chart_new(const char *kind, const char *x, const char *y, bool percent) {
     return json_pack("{s:s, s:s, s:s, s:b, s:[]}", "kind", kind, "x", x, "y", y, "percent", (int)percent, "series");
 }
@@ -59,7 +61,16 @@ static int by_value(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* A row an x, a column a series: of charts whose series share their x. */
+/* Sorts, and leaves each value once; how many are left. */
+static size_t sort_unique(double *values, size_t count) {
+    size_t left = 0;
+    qsort(values, count, sizeof *values, by_value);
+    for (size_t i = 0; i < count; i++)
+        if (!left || values[i] != values[left - 1]) values[left++] = values[i];
+    return left;
+}
+
+/* A row an x, a column a series: of charts whose series share their x. Of many x's, evenly spaced ones and the last. */
 static tc_status put_matrix(FILE *out, const json_t *chart, tc_error *error) {
     const json_t *list = json_object_get(chart, "series");
     const bool percent = json_is_true(json_object_get(chart, "percent"));
@@ -71,14 +82,14 @@ static tc_status put_matrix(FILE *out, const json_t *chart, tc_error *error) {
     for (size_t s = 0; s < json_array_size(list); s++)
         for (size_t i = 0; i < tc_chart_points(json_array_get(list, s)); i++)
             xs[count++] = tc_figure(json_array_get(json_object_get(json_array_get(list, s), "points"), i), "x", NULL);
-    qsort(xs, count, sizeof *xs, by_value);
+    count = sort_unique(xs, count);
     fputs("<thead><tr>", out);
     tc_html_head(out, "col", "row", tc_figure_text(chart, "x", NULL));
     for (size_t s = 0; s < json_array_size(list); s++)
         tc_html_head(out, "col", "", tc_figure_text(json_array_get(list, s), "name", NULL));
     fputs("</tr></thead>\n<tbody>\n", out);
     for (size_t i = 0; i < count; i++) {
-        if (i && xs[i] == xs[i - 1]) continue;
+        if (i % (count / MOST_NUMBERS + 1) && i + 1 < count) continue;
         fprintf(out, "<tr><th scope=\"row\" class=\"row\">%g</th>", xs[i]);
         for (size_t s = 0; s < json_array_size(list); s++)
             put_value(out, percent, point_at(json_array_get(list, s), xs[i]));

@@ -14,7 +14,7 @@ static const struct {
     const char *unit; /* on an axis */
 } notations[] = {
     {"epsilon", "ε", "$\\varepsilon$", "%g/255", "$%g/255$", 1, " (1/255)"},
-    {"ratio", "share poisoned", "share poisoned", "%g %%", "%g\\,\\%%", 100, " (%)"},
+    {"ratio", "share poisoned", "share poisoned", "%g %%", "$%g\\,\\%%$", 100, " (%)"},
     {"rho", "ρ", "$\\rho$", NULL, NULL, 1, ""},
     {"sigma", "σ", "$\\sigma$", NULL, NULL, 1, ""},
 };

@@ -1,6 +1,6 @@
 /* charts.js — turns the numbers that the page carries into Vega charts.
  *
- * A chart is a <figure class="chart"> with a .plot and a <script type="application/json">:
+ * A chart is a figure of the class "chart" with a .plot and a script of the type application/json:
  *
  *     {"kind": "lines" | "path" | "dots" | "contour" | "surface", "x": title, "y": title, "percent": bool, …,
  *      "series": [{"name", "slot", "points": [{"x", "y", "low", "high"}]}]}
@@ -127,7 +127,7 @@
         return {
             width: side, height: side, padding: 5, config: CONFIG,
             data: [{name: "grid", values: [padded(chart)]},
-                   {name: "levels", source: "grid", transform: [{type: "isocontour", thresholds, scale: {expr: String(step)}, translate: {expr: `[${-1.5 * step}, ${-1.5 * step}]`}, smooth: true, as: "contour"}]}],
+                   {name: "levels", source: "grid", transform: [{type: "isocontour", thresholds, scale: {expr: String(step)}, translate: [-1.5 * step, -1.5 * step], smooth: true, as: "contour"}]}],
             scales: [{name: "x", domain: [-chart.extent, chart.extent], range: "width"},
                      {name: "y", domain: [-chart.extent, chart.extent], range: "height"},
                      {name: "colour", type: "ordinal", domain: thresholds, range: RAMP}],
