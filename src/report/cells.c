@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { CELL = 64, MOST_PAIRS = 200 };
+enum { CELL = 64, FOLDED = 12, MOST_PAIRS = 200 };
 
 static void put_share(FILE *out, const tc_entry *entry, bool bar) {
     char text[CELL];
@@ -144,30 +144,35 @@ static void put_pair(const tc_page *page, const json_t *pair, const json_t *a, c
     fputs("</tr>\n", page->out);
 }
 
+/* Both cells of a pair that can be shown. */
+static bool both(const tc_page *page, const json_t *pair, const json_t **a, const json_t **b) {
+    *a = cell_number(page->grid, pair, "a");
+    *b = cell_number(page->grid, pair, "b");
+    return *a && *b && isfinite(tc_figure(pair, "difference", "mean", NULL));
+}
+
 void tc_page_pairs(const tc_page *page) {
-    const json_t *pairs = json_object_get(page->results, "pairs");
-    const size_t count = json_array_size(pairs);
-    size_t shown = 0;
+    const json_t *pairs = json_object_get(page->results, "pairs"), *a, *b;
+    size_t count = 0, shown = 0;
+    for (size_t i = 0; i < json_array_size(pairs); i++) count += both(page, json_array_get(pairs, i), &a, &b);
     if (!count) return;
-    fputs("<h3>Do they differ?</h3>\n<p class=\"quiet\">Cells whose trials share seed, targets and the victim's start, "
-          "compared trial by trial. "
-          "p: how often a difference this large would come about by chance alone, not corrected for the number of "
-          "comparisons.</p>\n",
-          page->out);
-    if (count > 12) fprintf(page->out, "<details class=\"print\"><summary>%zu comparisons</summary>\n", count);
+    fputs(
+        "<h3>Do they differ?</h3>\n<p class=\"quiet\">Cells whose trials share seed, targets and the victim's start, "
+        "compared trial by trial. p: how often a difference this large would come about by chance alone, not corrected "
+        "for the number of comparisons.</p>\n",
+        page->out);
+    if (count > FOLDED) fprintf(page->out, "<details class=\"print\"><summary>%zu comparisons</summary>\n", count);
     tc_html_table(page->out, "Paired tests");
     fputs("First minus second, in percentage points, mean ± standard error over n shared trials.", page->out);
     tc_html_caption_end(page->out);
     tc_html_heads(page->out, (const char *const[]){"First", "Second", "Measure", "Difference", "n", "p", NULL});
-    for (size_t i = 0; i < count && shown < MOST_PAIRS; i++) {
-        const json_t *pair = json_array_get(pairs, i), *a = cell_number(page->grid, pair, "a"),
-                     *b = cell_number(page->grid, pair, "b");
-        if (!a || !b || !isfinite(tc_figure(pair, "difference", "mean", NULL))) continue;
-        put_pair(page, pair, a, b);
+    for (size_t i = 0; i < json_array_size(pairs) && shown < MOST_PAIRS; i++) {
+        if (!both(page, json_array_get(pairs, i), &a, &b)) continue;
+        put_pair(page, json_array_get(pairs, i), a, b);
         shown++;
     }
     tc_html_table_end(page->out);
-    if (shown == MOST_PAIRS && shown < count)
+    if (shown < count)
         fprintf(page->out, "<p class=\"quiet\">The first %d; all of them stand in results.json.</p>\n", MOST_PAIRS);
-    if (count > 12) fputs("</details>\n", page->out);
+    if (count > FOLDED) fputs("</details>\n", page->out);
 }

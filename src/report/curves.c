@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { OPEN_COLUMNS = 2, MOST_COLUMNS = 12, MOST_SERIES = 24, SURROGATE = -2, CLEAN = -1 };
+enum { OPEN_PANELS = 2, MOST_PANELS = 12, MOST_SERIES = 24, SURROGATE = -2, CLEAN = -1 };
 
 static const json_t *cell_of(const tc_page *page, const json_t *curve) {
     const double number = tc_figure(curve, "cell", NULL);
@@ -19,20 +19,12 @@ static const json_t *cell_of(const tc_page *page, const json_t *curve) {
 
 /* Its name in the legend, and its colour. Surrogates and clean victims are shared between the methods of a row's
  * network. */
-static int name_curve(const tc_page *page, const json_t *curve, char name[TC_GRID_NAME]) {
-    const json_t *cell = cell_of(page, curve);
-    const int row = tc_grid_row_of(page->grid, cell);
-    const char *of = tc_figure_text(curve, "of", NULL), *victim = page->grid->row[row].victim;
-    if (!strcmp(of, "surrogate")) {
-        snprintf(name, TC_GRID_NAME, "surrogate");
-        return SURROGATE;
-    }
-    if (!strcmp(of, "clean")) {
-        snprintf(name, TC_GRID_NAME, page->grid->victims ? "clean victim, %s" : "clean victim", victim);
-        return CLEAN;
-    }
-    tc_grid_row_name(page->grid, row, name);
-    return tc_grid_slot(page->grid, row);
+static int name_curve(const tc_page *page, const json_t *curve, const char **name) {
+    const int row = tc_grid_row_of(page->grid, cell_of(page, curve));
+    const char *of = tc_figure_text(curve, "of", NULL);
+    const bool surrogate = !strcmp(of, "surrogate"), clean = !strcmp(of, "clean");
+    *name = surrogate ? "surrogate" : clean ? "clean victim" : page->grid->row[row].label;
+    return surrogate ? SURROGATE : clean ? CLEAN : tc_grid_slot(page->grid, row);
 }
 
 static bool has_series(const json_t *chart, const char *name) {
@@ -59,33 +51,50 @@ static void put_curve(const json_t *curve, const char *measure, json_t *series) 
     }
 }
 
-static tc_status put_chart(const tc_page *page, int column, const char *measure, bool percent, tc_error *error) {
+/* A pair of charts: a network and defence, whose rows begin with `clean`, and a combination of the swept factors. */
+typedef struct panel {
+    int clean, column;
+} panel;
+
+static bool belongs(const tc_page *page, const json_t *curve, panel at) {
+    const json_t *cell = cell_of(page, curve);
+    return cell && tc_grid_column_of(page->grid, cell) == at.column &&
+           tc_grid_together(page->grid, tc_grid_row_of(page->grid, cell), at.clean);
+}
+
+static void title_of(const tc_page *page, panel at, bool percent, char title[3 * TC_GRID_NAME]) {
+    char where[TC_GRID_NAME], block[TC_GRID_NAME];
+    tc_grid_column_name(page->grid, at.column, -1, where);
+    tc_grid_block_name(page->grid, at.clean, block);
+    snprintf(title, 3 * TC_GRID_NAME, "%s in training%s%s%s%s", percent ? "Accuracy" : "Loss", *block ? ", " : "",
+             block, *where ? ", " : "", where);
+}
+
+static tc_status put_chart(const tc_page *page, panel at, const char *measure, bool percent, tc_error *error) {
     const json_t *curves = json_object_get(page->results, "curves");
-    char name[TC_GRID_NAME], where[TC_GRID_NAME], title[2 * TC_GRID_NAME];
+    const char *name;
+    char title[3 * TC_GRID_NAME];
     json_t *chart = tc_chart_new("lines", "epoch", measure, percent);
     json_object_set_new(chart, "log", json_false());
     for (size_t i = 0; i < json_array_size(curves); i++) {
-        const json_t *curve = json_array_get(curves, i), *cell = cell_of(page, curve);
-        if (!cell || tc_grid_column_of(page->grid, cell) != column || !json_array_size(json_object_get(curve, measure)))
-            continue;
-        const int slot = name_curve(page, curve, name);
+        const json_t *curve = json_array_get(curves, i);
+        if (!belongs(page, curve, at) || !json_array_size(json_object_get(curve, measure))) continue;
+        const int slot = name_curve(page, curve, &name);
         if (has_series(chart, name) || json_array_size(json_object_get(chart, "series")) == MOST_SERIES) continue;
         put_curve(curve, measure, tc_chart_series(chart, name, slot));
     }
-    tc_grid_column_name(page->grid, column, -1, where);
-    snprintf(title, sizeof title, "%s in training%s%s", percent ? "Accuracy" : "Loss", *where ? ", " : "", where);
+    title_of(page, at, percent, title);
     if (json_array_size(json_object_get(chart, "series")))
         return tc_chart_write(page->out, chart, title, "band: one standard error", error);
     json_decref(chart);
     return TC_OK;
 }
 
-static bool has_column(const tc_page *page, int column) {
+static bool has_panel(const tc_page *page, panel at) {
     const json_t *curves = json_object_get(page->results, "curves");
-    for (size_t i = 0; i < json_array_size(curves); i++) {
-        const json_t *cell = cell_of(page, json_array_get(curves, i));
-        if (cell && tc_grid_column_of(page->grid, cell) == column) return true;
-    }
+    if (!page->grid->row[at.clean].clean) return false;
+    for (size_t i = 0; i < json_array_size(curves); i++)
+        if (belongs(page, json_array_get(curves, i), at)) return true;
     return false;
 }
 
@@ -97,19 +106,20 @@ tc_status tc_page_curves(const tc_page *page, tc_error *error) {
           "trained on.</p>\n"
           "<div class=\"charts\">\n",
           page->out);
-    for (int c = 0; c < page->grid->columns; c++) {
-        if (!has_column(page, c)) continue;
-        if (shown == MOST_COLUMNS) {
+    for (int i = 0; i < page->grid->columns * page->grid->rows; i++) {
+        const panel at = {i % page->grid->rows, i / page->grid->rows};
+        if (!has_panel(page, at)) continue;
+        if (shown == MOST_PANELS) {
             left_out++;
             continue;
         }
-        if (shown == OPEN_COLUMNS)
+        if (shown == OPEN_PANELS)
             fputs("</div>\n<details><summary>The other combinations</summary>\n<div class=\"charts\">\n", page->out);
-        TC_TRY(put_chart(page, c, "loss", false, error));
-        TC_TRY(put_chart(page, c, "accuracy", true, error));
+        TC_TRY(put_chart(page, at, "loss", false, error));
+        TC_TRY(put_chart(page, at, "accuracy", true, error));
         shown++;
     }
-    fputs(shown > OPEN_COLUMNS ? "</div>\n</details>\n" : "</div>\n", page->out);
+    fputs(shown > OPEN_PANELS ? "</div>\n</details>\n" : "</div>\n", page->out);
     if (left_out)
         fprintf(page->out, "<p class=\"quiet\">The curves of %d more combinations stand in results.json.</p>\n",
                 left_out);

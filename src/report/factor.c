@@ -18,7 +18,7 @@ static const struct {
     {"rho", "ρ", "$\\rho$", NULL, NULL, 1, ""},
     {"sigma", "σ", "$\\sigma$", NULL, NULL, 1, ""},
 };
-enum { NOTATIONS = sizeof notations / sizeof *notations };
+enum { NOTATIONS = sizeof notations / sizeof *notations, MOST_LISTED = 6 };
 
 static const char *last_part(const char *name) {
     const char *dot = strrchr(name, '.');
@@ -136,11 +136,29 @@ static bool is_new(const json_t *cells, size_t i, const char *name) {
     return value && !json_is_null(value);
 }
 
+/* "2/255 to 64/255"; false where a value is no number. */
+static bool put_range(const json_t *cells, const char *name, char *text, size_t size) {
+    char ends[2][TC_FACTOR_TEXT];
+    const json_t *least = NULL, *most = NULL;
+    for (size_t i = 0; i < json_array_size(cells); i++) {
+        const json_t *value = tc_factor_of(json_array_get(cells, i), name);
+        if (!value || json_is_null(value)) continue;
+        if (!json_is_number(value)) return false;
+        if (!least || json_number_value(value) < json_number_value(least)) least = value;
+        if (!most || json_number_value(value) > json_number_value(most)) most = value;
+    }
+    tc_factor_value(name, least, TC_PLAIN, ends[0], sizeof ends[0]);
+    tc_factor_value(name, most, TC_PLAIN, ends[1], sizeof ends[1]);
+    snprintf(text, size, "%s to %s", ends[0], ends[1]);
+    return true;
+}
+
 void tc_factor_values(const json_t *cells, const char *name, char *text, size_t size) {
     char value[TC_FACTOR_TEXT];
     size_t total = 0, seen = 0, used = 0;
     for (size_t i = 0; i < json_array_size(cells); i++) total += is_new(cells, i, name);
     if (size) *text = 0;
+    if (total > MOST_LISTED && put_range(cells, name, text, size)) return;
     for (size_t i = 0; i < json_array_size(cells) && used < size; i++) {
         if (!is_new(cells, i, name)) continue;
         tc_factor_value(name, tc_factor_of(json_array_get(cells, i), name), TC_PLAIN, value, sizeof value);

@@ -20,7 +20,8 @@ double tc_factor_axis(const char *name, char *text, size_t size);
 /* "16/255", "1 %", "0.05", "resnet18"; "–" where value is NULL. LaTeX's special characters are escaped. */
 void tc_factor_value(const char *name, const json_t *value, tc_notation notation, char *text, size_t size);
 
-/* The values that the cells have, in the cells' order and without repetition: "4/255, 8/255 or 16/255". */
+/* The values that the cells have, in the cells' order and without repetition: "4/255, 8/255 or 16/255"; of many numbers
+ * "0.1 % to 1.1 %". */
 void tc_factor_values(const json_t *cells, const char *name, char *text, size_t size);
 
 /* Any text as LaTeX. */

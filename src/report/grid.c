@@ -20,7 +20,8 @@ static const char *text_of(const json_t *cell, const char *name) {
 
 static const char *label_of(const json_t *cell) {
     const char *label = text_of(cell, "label");
-    return *label ? label : text_of(cell, "attack");
+    const char *attack = text_of(cell, "attack");
+    return *label ? label : *attack ? attack : "unnamed";
 }
 
 static const char *defence_of(const json_t *cell) {
@@ -43,12 +44,26 @@ static int find_row(const tc_grid *grid, const tc_grid_row *wanted) {
     return -1;
 }
 
+bool tc_grid_together(const tc_grid *grid, int a, int b) {
+    return !strcmp(grid->row[a].victim, grid->row[b].victim) && !strcmp(grid->row[a].defence, grid->row[b].defence);
+}
+
+/* The methods of the network and defence of the clean row that was added last. */
+static void add_methods(tc_grid *grid) {
+    const int clean = grid->rows - 1;
+    for (size_t i = 0; i < json_array_size(grid->cells); i++) {
+        grid->row[grid->rows] = row_for(json_array_get(grid->cells, i), false);
+        if (tc_grid_together(grid, clean, grid->rows) && find_row(grid, &grid->row[grid->rows]) < 0) grid->rows++;
+    }
+}
+
 static void make_rows(tc_grid *grid) {
-    for (int clean = 1; clean >= 0; clean--)
-        for (size_t i = 0; i < json_array_size(grid->cells); i++) {
-            const tc_grid_row row = row_for(json_array_get(grid->cells, i), clean);
-            if (find_row(grid, &row) < 0) grid->row[grid->rows++] = row;
-        }
+    for (size_t i = 0; i < json_array_size(grid->cells); i++) {
+        const tc_grid_row clean = row_for(json_array_get(grid->cells, i), true);
+        if (find_row(grid, &clean) >= 0) continue;
+        grid->row[grid->rows++] = clean;
+        add_methods(grid);
+    }
     for (int i = 1; i < grid->rows; i++) {
         grid->victims |= strcmp(grid->row[i].victim, grid->row[0].victim) != 0;
         grid->defences |= strcmp(grid->row[i].defence, grid->row[0].defence) != 0;
@@ -136,7 +151,7 @@ tc_status tc_grid_make(const json_t *results, tc_grid *grid, tc_error *error) {
     tc_status status = TC_OK;
     *grid = (tc_grid){.cells = json_object_get(results, "cells")};
     const size_t cells = json_array_size(grid->cells);
-    TC_TRY(tc_new(&grid->row, 2 * cells + 1, sizeof *grid->row, error));
+    TC_TRY(tc_new(&grid->row, 2 * cells + 2, sizeof *grid->row, error));
     TC_TRY(tc_new(&grid->column, cells + 1, sizeof *grid->column, error));
     make_rows(grid);
     TC_TRY(tc_new(&first, (size_t)grid->rows + 1, sizeof *first, error));
@@ -188,6 +203,13 @@ void tc_grid_column_name(const tc_grid *grid, int column, int but, char name[TC_
     }
 }
 
+void tc_grid_block_name(const tc_grid *grid, int clean, char name[TC_GRID_NAME]) {
+    char row[TC_GRID_NAME];
+    tc_grid_row_name(grid, clean, row);
+    const char *comma = strchr(row, ','); /* a clean row's label has none */
+    snprintf(name, TC_GRID_NAME, "%s", comma ? comma + 2 : "");
+}
+
 void tc_grid_place_name(const tc_grid *grid, int row, int column, char name[TC_GRID_PLACE]) {
     char method[TC_GRID_NAME], where[TC_GRID_NAME];
     tc_grid_row_name(grid, row, method);
@@ -208,10 +230,22 @@ int tc_grid_span(const tc_grid *grid, int level, int from) {
     return to - from;
 }
 
+/* Is the row's method one that no earlier row has? */
+static bool starts_method(const tc_grid *grid, int row) {
+    if (grid->row[row].clean) return false;
+    for (int i = 0; i < row; i++)
+        if (!grid->row[i].clean && !strcmp(grid->row[i].label, grid->row[row].label)) return false;
+    return true;
+}
+
 int tc_grid_slot(const tc_grid *grid, int row) {
     int slot = 0;
     if (grid->row[row].clean) return -1;
-    for (int i = 0; i < row; i++) slot += !grid->row[i].clean;
+    for (int i = 0; i < grid->rows; i++) {
+        if (grid->row[i].clean) continue;
+        if (!strcmp(grid->row[i].label, grid->row[row].label)) return slot;
+        slot += starts_method(grid, i);
+    }
     return slot;
 }
 
@@ -232,17 +266,15 @@ bool tc_grid_has(const tc_grid *grid, const tc_measure *measure) {
     return false;
 }
 
-int tc_grid_best(const tc_grid *grid, const tc_measure *measure, int column) {
-    int best = -1, attacks = 0;
-    double most = 0;
-    for (int r = 0; r < grid->rows && measure->most_is_best; r++) {
+bool tc_grid_is_best(const tc_grid *grid, const tc_measure *measure, int row, int column) {
+    const double own = tc_grid_entry(grid, measure, row, column).mean;
+    int others = 0;
+    if (!measure->most_is_best || grid->row[row].clean || !(own > 0)) return false;
+    for (int r = 0; r < grid->rows; r++) {
         const double mean = tc_grid_entry(grid, measure, r, column).mean;
-        if (grid->row[r].clean || !isfinite(mean)) continue;
-        attacks++;
-        if (mean > most) {
-            most = mean;
-            best = r;
-        }
+        if (r == row || grid->row[r].clean || !tc_grid_together(grid, r, row) || !isfinite(mean)) continue;
+        if (mean > own) return false;
+        others++;
     }
-    return attacks > 1 ? best : -1;
+    return others > 0;
 }

@@ -24,7 +24,7 @@ typedef struct tc_grid {
     const char *factor[TC_GRID_FACTORS]; /* names of the columns' factors, the slowest first */
     int columns, rows;
     size_t *column;         /* [columns]: a cell that has the column's values */
-    tc_grid_row *row;       /* [rows], the clean ones first */
+    tc_grid_row *row;       /* [rows], network after network, the clean one first */
     int *at;                /* [rows][columns]: a cell, or −1 */
     bool victims, defences; /* does either differ between rows? */
 } tc_grid;
@@ -41,13 +41,15 @@ int tc_grid_column_of(const tc_grid *grid, const json_t *cell);
 void tc_grid_row_name(const tc_grid *grid, int row, char name[TC_GRID_NAME]);
 /* "ε = 16/255, share poisoned = 1 %", without factor `but` (−1: all); "" where there are none. */
 void tc_grid_column_name(const tc_grid *grid, int column, int but, char name[TC_GRID_NAME]);
-/* Both: "SAPA, ε = 16/255" */
+/* "vgg11, no defence": what the rows after a clean one are of, where that differs between rows; else "". */
+void tc_grid_block_name(const tc_grid *grid, int clean, char name[TC_GRID_NAME]);
+/* Row and column: "SAPA, ε = 16/255" */
 void tc_grid_place_name(const tc_grid *grid, int row, int column, char name[TC_GRID_PLACE]);
 /* Do two columns agree in every factor but one? */
 bool tc_grid_columns_agree(const tc_grid *grid, int a, int b, int but);
 /* How many columns from `from` on share the values of factors 0 … level: what one head above them spans. */
 int tc_grid_span(const tc_grid *grid, int level, int from);
-/* Which of the report's colours a row has; −1: a clean one. */
+/* Which of the report's colours a row's method has, the same with every network and defence; −1: a clean one. */
 int tc_grid_slot(const tc_grid *grid, int row);
 
 /* What a table shows of a cell. */
@@ -64,7 +66,9 @@ typedef struct tc_entry {
 tc_entry tc_grid_entry(const tc_grid *grid, const tc_measure *measure, int row, int column);
 /* Is there anything to show? */
 bool tc_grid_has(const tc_grid *grid, const tc_measure *measure);
-/* The row with the best mean of a column that holds at least two attacks; −1: none. */
-int tc_grid_best(const tc_grid *grid, const tc_measure *measure, int column);
+/* Is it the best mean of at least two methods against the same network and defence? */
+bool tc_grid_is_best(const tc_grid *grid, const tc_measure *measure, int row, int column);
+/* Are two rows of the same network and defence? */
+bool tc_grid_together(const tc_grid *grid, int a, int b);
 
 #endif

@@ -84,13 +84,13 @@ static void put_entry(FILE *out, const tc_entry *entry, bool best, bool count) {
 static void put_row(const tc_page *page, const tc_measure *measure, int r, bool count) {
     const tc_grid *grid = page->grid;
     const tc_grid_row *row = &grid->row[r];
-    fprintf(page->out, "<tr%s>", row->clean ? " class=\"none\"" : "");
+    fprintf(page->out, "<tr%s>", !row->clean ? "" : r ? " class=\"none next\"" : " class=\"none\"");
     tc_html_head(page->out, "row", "row", row->label);
     if (grid->victims) tc_html_head(page->out, "row", "row", row->victim);
     if (grid->defences) tc_html_head(page->out, "row", "row", row->defence);
     for (int c = 0; c < grid->columns; c++) {
         const tc_entry entry = tc_grid_entry(grid, measure, r, c);
-        put_entry(page->out, &entry, tc_grid_best(grid, measure, c) == r, count);
+        put_entry(page->out, &entry, tc_grid_is_best(grid, measure, r, c), count);
     }
     fputs("</tr>\n", page->out);
 }
@@ -104,7 +104,9 @@ void tc_page_grid(const tc_page *page, const tc_measure *measure) {
         fprintf(page->out, "%.0f trials in every entry.", trials);
     else
         fputs("n trials.", page->out);
-    if (measure->most_is_best) fputs(" Bold: the most in a column.", page->out);
+    if (measure->most_is_best)
+        fprintf(page->out, " Bold: the most in a column%s.",
+                page->grid->victims || page->grid->defences ? ", of one network and defence" : "");
     tc_html_caption_end(page->out);
     put_head(page);
     for (int r = 0; r < page->grid->rows; r++) put_row(page, measure, r, !isfinite(trials));

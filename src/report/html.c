@@ -12,6 +12,7 @@ void tc_html_text(FILE *out, const char *text) {
         const char *written = NULL;
         for (size_t i = 0; i < sizeof entities / sizeof *entities; i++)
             if (entities[i].letter == *text) written = entities[i].entity;
+        if (*text == ' ' && text[1] == '%') written = "&nbsp;"; /* a line never begins with the % of its number */
         if (written)
             fputs(written, out);
         else

@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* Text from outside, with < > & " replaced. */
+/* Text from outside, with < > & " replaced; a space before % becomes one at which no line ends. */
 void tc_html_text(FILE *out, const char *text);
 /* "data:image/png;base64,…" of the bytes of a PNG file. */
 void tc_html_png(FILE *out, const uint8_t *bytes, size_t size);

@@ -50,9 +50,7 @@ static bool holds_several(const tc_grid *grid, int column, int factor) {
 
 /* In increasing order of the factor, so that lines run from left to right. */
 static void put_row(const tc_grid *grid, json_t *chart, int row, int column, int factor, double times) {
-    char name[TC_GRID_NAME];
-    tc_grid_row_name(grid, row, name);
-    json_t *series = tc_chart_series(chart, name, tc_grid_slot(grid, row));
+    json_t *series = tc_chart_series(chart, grid->row[row].label, tc_grid_slot(grid, row));
     for (double after = -INFINITY;;) {
         int next = -1;
         for (int c = 0; c < grid->columns; c++) {
@@ -72,48 +70,66 @@ static void put_row(const tc_grid *grid, json_t *chart, int row, int column, int
     }
 }
 
-static tc_status put_panel(const tc_page *page, int column, int factor, tc_error *error) {
+/* The rows of one network and defence, which begin with a clean one. */
+static tc_status put_panel(const tc_page *page, int clean, int column, int factor, tc_error *error) {
     const tc_grid *grid = page->grid;
-    char title[TC_FACTOR_TEXT], axis[TC_FACTOR_TEXT + 16], others[TC_GRID_NAME], caption[2 * TC_GRID_NAME];
+    char title[TC_FACTOR_TEXT], axis[TC_FACTOR_TEXT + 16], others[TC_GRID_NAME], block[TC_GRID_NAME];
+    char caption[3 * TC_GRID_NAME];
     const double times = tc_factor_axis(grid->factor[factor], axis, sizeof axis);
     tc_factor_title(grid->factor[factor], TC_PLAIN, title, sizeof title);
     tc_grid_column_name(grid, column, factor, others);
-    snprintf(caption, sizeof caption, "Success against %s%s%s", title, *others ? ", " : "", others);
+    tc_grid_block_name(grid, clean, block);
+    snprintf(caption, sizeof caption, "Success against %s%s%s%s%s", title, *block ? ", " : "", block,
+             *others ? ", " : "", others);
     json_t *chart = tc_chart_new("lines", axis, "success", true);
     json_object_set_new(chart, "zero", json_true());
-    for (int r = 0; r < grid->rows && r < MOST_ROWS; r++) put_row(grid, chart, r, column, factor, times);
+    for (int r = clean; r < grid->rows && r < clean + MOST_ROWS && tc_grid_together(grid, r, clean); r++)
+        put_row(grid, chart, r, column, factor, times);
     return tc_chart_write(page->out, chart, caption, bars_note(grid), error);
 }
 
 static tc_status put_factor(const tc_page *page, int factor, int *left, tc_error *error) {
+    const tc_grid *grid = page->grid;
     tc_status status = TC_OK;
-    for (int c = 0; c < page->grid->columns && status == TC_OK && *left; c++) {
-        if (!starts_panel(page->grid, c, factor) || !holds_several(page->grid, c, factor)) continue;
-        status = put_panel(page, c, factor, error);
-        --*left;
+    for (int c = 0; c < grid->columns; c++) {
+        if (!starts_panel(grid, c, factor) || !holds_several(grid, c, factor)) continue;
+        for (int r = 0; r < grid->rows && *left && status == TC_OK; r++) {
+            if (!grid->row[r].clean) continue;
+            status = put_panel(page, r, c, factor, error);
+            --*left;
+        }
     }
     return status;
 }
 
 /* ---- against time ---- */
 
+/* One series a method, whatever the network: its colour and marker are the method's. */
+static json_t *series_of(json_t *chart, const tc_grid *grid, int row) {
+    json_t *list = json_object_get(chart, "series");
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (tc_figure(json_array_get(list, i), "slot", NULL) == tc_grid_slot(grid, row)) return json_array_get(list, i);
+    return tc_chart_series(chart, grid->row[row].label, tc_grid_slot(grid, row));
+}
+
 static tc_status put_time(const tc_page *page, tc_error *error) {
     const tc_grid *grid = page->grid;
     size_t points = 0;
-    char name[TC_GRID_NAME];
     json_t *chart = tc_chart_new("path", "seconds to craft", "success", true);
     json_object_set_new(chart, "zero", json_true());
-    json_object_set_new(chart, "join", json_boolean(grid->factors == 1)); /* more than one: there is no order */
-    for (int r = 0; r < grid->rows && r < MOST_ROWS; r++) {
+    json_object_set_new(
+        chart, "join",
+        json_boolean(grid->factors == 1 && !grid->victims && !grid->defences)); /* more than one: there is no order */
+    for (int r = 0; r < grid->rows; r++) {
         if (grid->row[r].clean) continue;
-        tc_grid_row_name(grid, r, name);
-        json_t *series = tc_chart_series(chart, name, tc_grid_slot(grid, r));
+        json_t *series = series_of(chart, grid, r);
         for (int c = 0; c < grid->columns; c++) {
             const tc_entry entry = tc_grid_entry(grid, success, r, c);
             put_point(series, tc_figure(tc_grid_cell(grid, r, c), "seconds", "craft", NULL), &entry);
         }
-        points += tc_chart_points(series);
     }
+    for (size_t i = 0; i < json_array_size(json_object_get(chart, "series")); i++)
+        points += tc_chart_points(json_array_get(json_object_get(chart, "series"), i));
     if (points > 2)
         return tc_chart_write(page->out, chart, "Success against the time to craft a poison", bars_note(grid), error);
     json_decref(chart);

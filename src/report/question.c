@@ -31,7 +31,7 @@ static void put_reach(const tc_page *page) {
     values(page, "epsilon", json_object_get(threat, "epsilon"), epsilon);
     values(page, "dataset", json_object_get(data, "name"), name);
     fputs("<p class=\"lead\">Somebody may change ", page->out);
-    if (isfinite(poisons) && isfinite(train) && !strstr(ratio, " or "))
+    if (isfinite(poisons) && isfinite(train) && !strstr(ratio, " or ") && !strstr(ratio, " to "))
         fprintf(page->out, "%.0f of the %.0f training images", poisons, train);
     else
         fprintf(page->out, "%s of the training images", ratio);

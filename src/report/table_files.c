@@ -170,7 +170,7 @@ static void latex_row(FILE *out, const tc_grid *grid, const tc_measure *measure,
     if (grid->defences) latex_field(out, row->defence);
     for (int c = 0; c < grid->columns; c++) {
         const tc_entry entry = tc_grid_entry(grid, measure, r, c);
-        const bool best = tc_grid_best(grid, measure, c) == r;
+        const bool best = tc_grid_is_best(grid, measure, r, c);
         if (!isfinite(entry.mean))
             fputs(" & --", out);
         else
@@ -182,7 +182,6 @@ static void latex_row(FILE *out, const tc_grid *grid, const tc_measure *measure,
 }
 
 static void grid_latex(FILE *out, const tc_grid *grid, const tc_measure *measure) {
-    bool clean = true;
     fprintf(
         out,
         "%% %s in per cent, mean and standard error over the trials. Needs \\usepackage{booktabs}.\n\\begin{tabular}{",
@@ -197,8 +196,7 @@ static void grid_latex(FILE *out, const tc_grid *grid, const tc_measure *measure
     }
     fputs("\\midrule\n", out);
     for (int r = 0; r < grid->rows; r++) {
-        if (clean && !grid->row[r].clean && r) fputs("\\midrule\n", out);
-        clean = grid->row[r].clean;
+        if (r && (grid->row[r].clean || grid->row[r - 1].clean)) fputs("\\midrule\n", out);
         latex_row(out, grid, measure, r);
     }
     fputs("\\bottomrule\n\\end{tabular}\n", out);

@@ -70,6 +70,10 @@ static void test_lists(void **state) {
     assert_string_equal(text, "4/255, 8/255 or 16/255");
     tc_factor_values(cells, "epsilon", little, sizeof little); /* cut, not overrun */
     assert_int_equal(strlen(little), 7);
+    for (int i = 0; i < 4; i++)
+        json_array_append_new(cells, json_pack("{s:{s:i}}", "factors", "epsilon", 2 - i % 2 + 30 * i));
+    tc_factor_values(cells, "epsilon", text, sizeof text);
+    assert_string_equal(text, "2/255 to 91/255");
     tc_factor_values(cells, "ratio", text, sizeof text);
     assert_string_equal(text, "");
     json_decref(cells);

@@ -75,10 +75,10 @@ static void test_entries(void **state) {
     assert_true(sapa.mean == 0.7 && sapa.error == 0.1 && isnan(sapa.low) && sapa.trials == 9);
     assert_true(none.mean == 0.09); /* of the cell with the most trials */
     assert_true(isnan(tc_grid_entry(&grid, &tc_measures[0], 1, 1).mean));
-    assert_int_equal(tc_grid_best(&grid, &tc_measures[0], 0), 2);
-    assert_int_equal(tc_grid_best(&grid, &tc_measures[0], 2), 1);
-    assert_int_equal(tc_grid_best(&grid, &tc_measures[0], 1), -1); /* alone */
-    assert_int_equal(tc_grid_best(&grid, &tc_measures[1], 0), -1); /* accuracy has no best attack */
+    assert_true(tc_grid_is_best(&grid, &tc_measures[0], 2, 0) && !tc_grid_is_best(&grid, &tc_measures[0], 1, 0));
+    assert_true(tc_grid_is_best(&grid, &tc_measures[0], 1, 2) && !tc_grid_is_best(&grid, &tc_measures[0], 2, 2));
+    assert_false(tc_grid_is_best(&grid, &tc_measures[0], 2, 1)); /* alone */
+    assert_false(tc_grid_is_best(&grid, &tc_measures[1], 2, 0)); /* accuracy has no best attack */
     assert_true(tc_grid_has(&grid, &tc_measures[0]));
     tc_grid_free(&grid);
     json_decref(results);
@@ -98,21 +98,31 @@ static void test_sweep_names(void **state) {
     json_decref(results);
 }
 
+/* A block of rows for each network and defence; methods keep their colours, and are best within their block. */
 static void test_networks_and_defences(void **state) {
     (void)state;
-    json_t *results = json_pack("{s:[o, o]}", "cells", cell("GM", "resnet18", 16, 0.01, 0.5, 8),
-                                cell("GM", "vgg11", 16, 0.01, 0.5, 8));
+    json_t *cells =
+        json_pack("[o, o, o, o]", cell("GM", "resnet18", 16, 0.01, 0.5, 8), cell("GM", "vgg11", 16, 0.01, 0.1, 8),
+                  cell("SAPA", "vgg11", 16, 0.01, 0.2, 8), cell("SAPA", "resnet18", 16, 0.01, 0.4, 8));
+    json_t *results = json_pack("{s:o}", "cells", cells);
+    static const char *const rows[] = {
+        "no poison, resnet18, no defence", "GM, resnet18, no defence", "SAPA, resnet18, no defence",
+        "no poison, vgg11, filter",        "GM, vgg11, filter",        "SAPA, vgg11, filter"};
+    static const int slots[] = {-1, 0, 1, -1, 0, 1};
+    static const bool best[] = {false, true, false, false, false, true};
     tc_grid grid;
     char name[TC_GRID_NAME];
-    json_object_set_new(json_object_get(json_array_get(json_object_get(results, "cells"), 1), "factors"), "defence",
-                        json_string("filter"));
+    for (size_t i = 1; i < 3; i++)
+        json_object_set_new(json_object_get(json_array_get(cells, i), "factors"), "defence", json_string("filter"));
     assert_int_equal(tc_grid_make(results, &grid, NULL), TC_OK);
     assert_int_equal(grid.columns, 1);
-    assert_int_equal(grid.rows, 4); /* a clean row for each network */
-    tc_grid_row_name(&grid, 0, name);
-    assert_string_equal(name, "no poison, resnet18, no defence");
-    tc_grid_row_name(&grid, 3, name);
-    assert_string_equal(name, "GM, vgg11, filter");
+    assert_int_equal(grid.rows, 6);
+    for (int r = 0; r < 6; r++) {
+        tc_grid_row_name(&grid, r, name);
+        assert_string_equal(name, rows[r]);
+        assert_int_equal(tc_grid_slot(&grid, r), slots[r]);
+        assert_int_equal(tc_grid_is_best(&grid, &tc_measures[0], r, 0), best[r]);
+    }
     tc_grid_free(&grid);
     json_decref(results);
 }

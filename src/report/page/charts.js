@@ -27,7 +27,7 @@
         ...p, index, series: s.name, colour: colour(s.slot), shape: shape(s.slot), dash: dash(s.slot),
         low: p.low ?? p.y, high: p.high ?? p.y})));
     const distinct = (values) => [...new Set(values)].sort((a, b) => a - b);
-    const spread = (xs) => xs.length > 2 && xs[0] > 0 && xs[xs.length - 1] / xs[0] >= 20;
+    const spread = (xs) => xs.length > 2 && xs[0] > 0 && xs[xs.length - 1] / xs[0] >= 10;
     const number = (v) => (Math.abs(v) >= 1000 || v === 0 ? String(Math.round(v)) : String(Number(v.toPrecision(3))));
     const shown = (chart, v) => (chart.percent ? number(100 * v) + " %" : number(v));
 
@@ -58,7 +58,7 @@
             data: [{name: "points", values: points}],
             scales: [
                 {name: "x", type: log ? "log" : "linear", domain: [xs[0], xs[xs.length - 1]], range: "width", zero: false,
-                 padding: few ? 16 : 4, nice: !few && !log},
+                 padding: few ? 16 : 4, nice: chart.kind === "path"},
                 {name: "y", type: "linear", domain: domain(chart, points), range: "height", zero: false, nice: true, clamp: true}],
             axes: [axis(chart, "x", few ? {values: xs, labelOverlap: "greedy", format: "~g"} : {tickCount: Math.max(3, width / 70), format: "~s"}),
                    axis(chart, "y", {tickCount: 5})],
