@@ -3,8 +3,8 @@
     bundle.py VEGA OUT.c STYLE.css CHARTS.js…
 
 VEGA is a vega.min.js, "none" (reports then have tables but no charts) or "auto": the first of the places below. Debian
-ships Vega as one module a package, each a UMD file that asks for others with require(); those that charts need are put
-into one file with a ten-line require() of its own. npm ships one file.
+ships Vega as modules, UMD files that ask for each other with require(); those that charts need are put into one file with
+a short require() of its own. npm ships one file.
 """
 import pathlib
 import re
@@ -17,8 +17,7 @@ ROOTS = ["vega-util", "vega-view", "vega-parser", "vega-dataflow", "vega-transfo
 WHOLE = ["/usr/share/javascript/vega/vega.min.js", "/usr/lib/node_modules/vega/build/vega.min.js",
          "/usr/local/lib/node_modules/vega/build/vega.min.js", "/opt/homebrew/lib/node_modules/vega/build/vega.min.js"]
 EMPTY = ["d3-geo-projection"]  # maps of the earth: no chart here needs one
-MODULES = ["/usr/share/javascript/vega/{0}.min.js", "/usr/share/nodejs/{0}/dist/{0}.min.js",
-           "/usr/share/nodejs/{0}/build/{0}.min.js", "/usr/share/javascript/{0}/{0}.min.js"]
+MODULES = ["/usr/share/javascript/vega/{0}.min.js"]
 NOTICES = ["/usr/share/doc/libjs-vega/copyright", "/usr/share/doc/node-vega/copyright"]
 
 HEAD = "var vega=function(){var have={},made={};function require(name){" \
