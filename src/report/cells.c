@@ -165,7 +165,7 @@ void tc_page_pairs(const tc_page *page) {
     tc_html_table(page->out, "Paired tests");
     fputs("First minus second, in percentage points, mean ± standard error over n shared trials.", page->out);
     tc_html_caption_end(page->out);
-    tc_html_heads(page->out, (const char *const[]){"First", "Second", "Measure", "Difference", "n", "p", NULL});
+    tc_html_heads(page->out, 3, (const char *const[]){"First", "Second", "Measure", "Difference", "n", "p", NULL});
     for (size_t i = 0; i < json_array_size(pairs) && shown < MOST_PAIRS; i++) {
         if (!both(page, json_array_get(pairs, i), &a, &b)) continue;
         put_pair(page, json_array_get(pairs, i), a, b);

@@ -57,8 +57,9 @@ static void put_cell(const tc_page *page, const json_t *cell, const json_t *cons
     tc_html_table(page->out, "Trials");
     fputs("<b class=\"hit\">Marked</b>: taken for the attacker's class.", page->out);
     tc_html_caption_end(page->out);
-    tc_html_heads(page->out, (const char *const[]){"Trial", "Target is", "Intended", "Clean victim says",
-                                                   "Poisoned victim says", "Test accuracy", NULL});
+    tc_html_heads(page->out, 1,
+                  (const char *const[]){"Trial", "Target is", "Intended", "Clean victim says", "Poisoned victim says",
+                                        "Test accuracy", NULL});
     for (size_t i = 0; i < count; i++) put_trial(page, rows[i]);
     tc_html_table_end(page->out);
     fputs("</details>\n", page->out);
