@@ -50,7 +50,7 @@ static void put_trial(const tc_page *page, const json_t *row) {
 
 static void put_cell(const tc_page *page, const json_t *cell, const json_t *const *rows, size_t count) {
     char name[TC_GRID_PLACE];
-    tc_grid_place_name(page->grid, tc_grid_row_of(page->grid, cell), tc_grid_column_of(page->grid, cell), name);
+    tc_grid_cell_name(page->grid, cell, name);
     fputs("<details><summary>", page->out);
     tc_html_text(page->out, name);
     fprintf(page->out, ": %zu trial%s</summary>\n", count, count == 1 ? "" : "s");
