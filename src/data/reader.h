@@ -24,7 +24,7 @@ tc_writer tc_write_idx, tc_write_cifar10, tc_write_cifar100, tc_write_images, tc
 
 /* The folders that tc_write_images gives the classes: [classes], free it. */
 enum { TC_CLASS_FOLDER = TC_CLASS_NAME + 16 };
-tc_status tc_name_class_folders(const tc_dataset *dataset, char (**folder)[TC_CLASS_FOLDER], tc_error *error);
+tc_status tc_name_class_folders(const tc_dataset *dataset, char (**result)[TC_CLASS_FOLDER], tc_error *error);
 /* One file of CIFAR-10 records; and in which of the five, from 1, tc_write_cifar10 puts sample i of `count`. */
 tc_status tc_write_cifar10_batch(const char *folder, const char *name, const tc_split *split, tc_error *error);
 int tc_cifar10_batch_of(size_t count, size_t i);

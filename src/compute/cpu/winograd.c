@@ -253,11 +253,11 @@ typedef struct span {
 } span;
 
 static span span_of(const tc_winograd *g, size_t block, const float *x, int panels, int down) {
-    const size_t image = (size_t)(g->h * g->w), all = (size_t)g->n * (size_t)panels * image;
+    const size_t image = (size_t)g->h * (size_t)g->w, all = (size_t)g->n * (size_t)panels * image;
     if (block >= tc_winograd_blocks(g)) return (span){x, 0};
     const run r = run_at(g, block, 0);
     const size_t at = (size_t)(r.n * panels) * image + (size_t)((r.y + down) * g->w);
-    const size_t lines = (size_t)(TILES * OUT * OUT * panels);
+    const size_t lines = (size_t)TILES * OUT * OUT * (size_t)panels;
     if (at >= all) return (span){x, 0};
     return (span){x + at * LANES, lines < all - at ? lines : all - at};
 }
