@@ -118,7 +118,7 @@ static json_t *factors(const tc_spec *spec, const tc_method_spec *method) {
     json_object_update_new(made, tc_options_json(tc_threat_table, &spec->threat));
     json_object_set_new(made, "dataset", json_string(spec->data.source));
     json_object_set_new(made, "surrogate", json_string(spec->surrogate.model));
-    json_object_set_new(made, "victim", json_string(spec->victim.model));
+    json_object_set_new(made, "victim", json_string(spec->victims[0].label));
     return made;
 }
 

@@ -67,19 +67,28 @@ tc_status tc_settings_put(tc_settings *settings, const char *path, const char *t
     return tc_raise(error, TC_FAILED, "memory: none left to read the spec; free some");
 }
 
+/* The first setting at `path` (of so many bytes) or below it. */
+static const tc_setting *find_below(const tc_settings *settings, const char *path, size_t length) {
+    for (size_t i = 0; i < settings->count; i++) {
+        const char *candidate = settings->item[i].path;
+        if (!strncmp(candidate, path, length) && (candidate[length] == '\0' || candidate[length] == '.'))
+            return &settings->item[i];
+    }
+    return NULL;
+}
+
+bool tc_settings_has(const tc_settings *settings, const char *path) {
+    return find_below(settings, path, strlen(path)) != NULL;
+}
+
 const char *tc_settings_where(const tc_settings *settings, const char *path) {
-    char around[TC_TEXT_SIZE];
-    snprintf(around, sizeof around, "%s", path);
+    size_t length = strlen(path);
     for (;;) {
-        const size_t length = strlen(around);
-        for (size_t i = 0; i < settings->count; i++) {
-            const char *candidate = settings->item[i].path;
-            if (!strncmp(candidate, around, length) && (candidate[length] == '\0' || candidate[length] == '.'))
-                return settings->item[i].where;
-        }
-        char *dot = strrchr(around, '.');
-        if (!dot) return settings->origin;
-        *dot = '\0';
+        const tc_setting *near = find_below(settings, path, length);
+        if (near) return near->where;
+        while (length && path[length - 1] != '.') length--;
+        if (!length) return settings->origin;
+        length--; /* the dot */
     }
 }
 

@@ -30,6 +30,8 @@ tc_status tc_settings_put(tc_settings *settings, const char *path, const char *t
 const tc_setting *tc_settings_find(const tc_settings *settings, const char *path);
 /* The text of a path, or NULL. */
 const char *tc_settings_text(const tc_settings *settings, const char *path);
+/* Is anything said about `path` or below it? */
+bool tc_settings_has(const tc_settings *settings, const char *path);
 /* Where `path`, or the nearest thing around it, was written; the origin where it was not written at all. */
 const char *tc_settings_where(const tc_settings *settings, const char *path);
 /* How many entries the list `path` has. */

@@ -6,11 +6,12 @@
 
 enum { LONGEST_PATH = 512, LONGEST_NAMES = 512, MOST_ENTRIES = 1000 };
 
-/* The last entry of list `path` whose label (or, failing that, name) is `word`; 0: none. */
+/* The first entry of list `path` whose label (or, failing that, name or model) is `word`; 0: none. */
 static int entry_called(const tc_settings *settings, const char *path, const char *word) {
-    static const char *const keys[] = {"label", "name"};
+    static const char *const keys[] = {"label", "name", "model"};
+    enum { KEYS = sizeof keys / sizeof *keys };
     const int entries = tc_settings_entries(settings, path);
-    for (int k = 0; k < 2; k++) {
+    for (int k = 0; k < KEYS; k++) {
         for (int i = 1; i <= entries; i++) {
             char key[LONGEST_PATH];
             snprintf(key, sizeof key, "%s.%d.%s", path, i, keys[k]);

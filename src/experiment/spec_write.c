@@ -38,12 +38,34 @@ static json_t *network_json(const tc_option *table, const tc_network_spec *netwo
     return made;
 }
 
+/* As it was asked for: one section, or a list. */
+static void add_victims(json_t *made, const tc_spec *spec) {
+    json_t *list = json_array();
+    for (int v = 0; v < spec->victim_count; v++)
+        json_array_append_new(list, network_json(tc_victims_table, &spec->victims[v]));
+    const bool single = !strcmp(spec->victims[0].section, "victim");
+    json_object_set_new(made, single ? "victim" : "victims",
+                        single ? network_json(tc_victim_table, &spec->victims[0]) : json_incref(list));
+    json_decref(list);
+}
+
+static json_t *defences_json(const tc_spec *spec) {
+    json_t *list = json_array();
+    for (int d = 0; d < spec->defence_count; d++) {
+        const tc_defence_spec *defence = &spec->defences[d];
+        json_t *entry = tc_options_json(tc_defence_table, defence);
+        json_object_update_new(entry, tc_options_json(defence->defence->options, defence->options));
+        json_array_append_new(list, entry);
+    }
+    return list;
+}
+
 json_t *tc_spec_json(const tc_spec *spec) {
     json_t *made = tc_options_json(tc_study_table, &spec->study), *attacks = json_array();
     json_object_set_new(made, "dataset", tc_options_json(tc_data_table, &spec->data));
     json_object_set_new(made, "threat", tc_options_json(tc_threat_table, &spec->threat));
     json_object_set_new(made, "surrogate", network_json(tc_surrogate_table, &spec->surrogate));
-    json_object_set_new(made, "victim", network_json(tc_victim_table, &spec->victim));
+    add_victims(made, spec);
     for (int i = 0; i < spec->attack_count; i++) {
         const tc_method_spec *method = &spec->attacks[i];
         json_t *entry = tc_options_json(tc_method_table, method);
@@ -51,6 +73,7 @@ json_t *tc_spec_json(const tc_spec *spec) {
         json_array_append_new(attacks, entry);
     }
     json_object_set_new(made, "attacks", attacks);
+    json_object_set_new(made, "defences", defences_json(spec));
     return made;
 }
 

@@ -16,8 +16,8 @@ tc_status tc_lab_open(const tc_spec *spec, const tc_study_hooks *hooks, tc_lab *
     *lab = (tc_lab){.spec = spec, .hooks = hooks};
     TC_TRY(tc_spec_open_data(spec, &lab->dataset, error));
     TC_TRY(tc_spec_check_data(spec, lab->dataset, error));
-    TC_TRY(tc_spec_build(spec, "surrogate", lab->dataset, &lab->surrogate, error));
-    TC_TRY(tc_spec_build(spec, "victim", lab->dataset, &lab->victim, error));
+    TC_TRY(tc_spec_build(spec, &spec->surrogate, lab->dataset, &lab->surrogate, error));
+    TC_TRY(tc_spec_build(spec, &spec->victims[0], lab->dataset, &lab->victim, error));
     TC_TRY(tc_spec_open_device(spec, &lab->device, error));
 done:
     if (status != TC_OK) tc_lab_close(lab);
@@ -95,7 +95,7 @@ tc_status tc_trial_train(const tc_trial *trial, tc_role role, int index, const c
     const tc_lab *lab = trial->lab;
     const bool victim = role == TC_VICTIM;
     const tc_model *model = victim ? lab->victim : lab->surrogate;
-    const tc_train_options *options = victim ? &lab->spec->victim.train : &lab->spec->surrogate.train;
+    const tc_train_options *options = victim ? &lab->spec->victims[0].train : &lab->spec->surrogate.train;
     const tc_stream stream = tc_stream_child(trial->stream, victim ? "victim" : "surrogate", (uint64_t)index);
     phase p = begin_phase(trial, victim ? "victim" : "surrogate", label);
     const tc_train_hooks hooks = {.progress = trained, .stop = asked_to_stop, .context = &p};

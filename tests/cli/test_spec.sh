@@ -25,7 +25,7 @@ wrong '' ": attacks: none is given; add a list of them, \`tocsin list attacks\` 
 wrong 'hello\n' ':1: holds a single value; a spec is a section (key: value), see docs/spec.md'
 wrong '[1, 2]\n' ':1: holds a list; a spec is a section (key: value), see docs/spec.md'
 wrong "$attacks"'trails: 3\n' ":3: trails: unknown key; did you mean 'trials'?"
-wrong "$attacks"'zebra: 3\n' ':3: zebra: unknown key; known here are name, seed, trials, device, threads, keep_models, dataset, threat, surrogate, victim, attacks'
+wrong "$attacks"'zebra: 3\n' ':3: zebra: unknown key; known here are name, seed, trials, device, threads, keep_models, dataset, threat, surrogate, victim, victims, attacks, defences'
 wrong "$attacks"'victim:\n  modle: lenet\n' ":4: victim.modle: unknown key; did you mean 'model'?"
 wrong "$attacks"'victim:\n  train:\n    epochs: 3\n    ecophs: 3\n' ":6: victim.train.ecophs: unknown key; did you mean 'epochs'?"
 wrong "$attacks"'    stepz: 3\n' ":3: attacks.1.stepz: unknown key; did you mean 'steps'?"
