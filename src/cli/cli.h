@@ -5,7 +5,7 @@
 #define TC_CLI_CLI_H
 
 #include "cli/arguments.h"
-#include "experiment/spec.h"
+#include "experiment/plan.h"
 
 int tc_cli_run(int argc, char **argv);
 int tc_cli_report(int argc, char **argv);
@@ -26,9 +26,11 @@ int tc_cli_finish(tc_status status, const tc_error *error);
 void tc_cli_catch_signals(void);
 bool tc_cli_stopped(void *context);
 
-/* The spec named by `path` (NULL: defaults), with --set, --seed, --threads and --device laid over it. */
+/* The spec named by `path` (NULL: defaults), with --set, --seed, --threads and --device laid over it; and the plan of
+ * a whole study. */
 tc_status tc_cli_spec(const tc_arguments *arguments, const char *path, tc_spec_need need, tc_spec **spec,
                       tc_error *error);
+tc_status tc_cli_plan(const tc_arguments *arguments, const char *path, tc_plan **plan, tc_error *error);
 #define TC_SPEC_FLAGS                                                                                                  \
     {"set", "KEY=VALUE", "change one value of the spec, e.g. threat.epsilon=8; may be repeated"},                      \
         {"seed", "N", "the same as --set seed=N"}, TC_DEVICE_FLAGS

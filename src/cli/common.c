@@ -42,15 +42,29 @@ static int shorthand(const tc_arguments *arguments, const char *name, char *text
     return value != NULL;
 }
 
+/* --set and its shorthands; `text` is what the shorthands are written into. Returns how many. */
+enum { SHORTHANDS = 3, SHORTHAND = 128 };
+static int read_changes(const tc_arguments *arguments, const char **changes, char text[SHORTHANDS][SHORTHAND]) {
+    static const char *const short_for[SHORTHANDS] = {"seed", "threads", "device"};
+    int count = tc_arguments_values(arguments, "set", changes);
+    for (int i = 0; i < SHORTHANDS; i++)
+        if (shorthand(arguments, short_for[i], text[i], SHORTHAND)) changes[count++] = text[i];
+    return count;
+}
+
 tc_status tc_cli_spec(const tc_arguments *arguments, const char *path, tc_spec_need need, tc_spec **spec,
                       tc_error *error) {
-    static const char *const short_for[] = {"seed", "threads", "device"};
-    const char *changes[TC_MOST_ARGUMENTS + 3];
-    char text[3][128];
-    int count = tc_arguments_values(arguments, "set", changes);
-    for (int i = 0; i < 3; i++)
-        if (shorthand(arguments, short_for[i], text[i], sizeof text[i])) changes[count++] = text[i];
+    const char *changes[TC_MOST_ARGUMENTS + SHORTHANDS];
+    char text[SHORTHANDS][SHORTHAND];
+    const int count = read_changes(arguments, changes, text);
     return tc_spec_load(path, changes, count, need, spec, error);
+}
+
+tc_status tc_cli_plan(const tc_arguments *arguments, const char *path, tc_plan **plan, tc_error *error) {
+    const char *changes[TC_MOST_ARGUMENTS + SHORTHANDS];
+    char text[SHORTHANDS][SHORTHAND];
+    const int count = read_changes(arguments, changes, text);
+    return tc_plan_make(path, changes, count, plan, error);
 }
 
 tc_status tc_cli_check_output(const char *path, tc_error *error) {

@@ -11,7 +11,7 @@ typedef struct tc_meter {
 } tc_meter;
 
 tc_meter tc_meter_begin(void);
-/* A tc_study_hooks.progress; context: the meter. */
+/* A tc_trial_hooks.progress; context: the meter. */
 void tc_meter_show(void *context, const tc_progress *progress);
 /* Wipes the line, so that others can write. */
 void tc_meter_clear(tc_meter *meter);
