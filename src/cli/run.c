@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 static const tc_flag flags[] = {{"out", "DIR", "where everything is written [out/NAME]"},
+                                {"plan", NULL, "print the cells, the work, time and memory it takes, and stop"},
                                 {"overwrite", NULL, "replace what an earlier run left there"},
                                 TC_SPEC_FLAGS,
                                 {"json", NULL, "print the results as JSON instead of a table"},
@@ -47,6 +48,20 @@ static bool anything_finished(const char *folder) {
     return any;
 }
 
+/* What the spec comes to is worked out in any case: whatever is wrong with a variant of it is said here. */
+static tc_status make_plan(const tc_arguments *arguments, tc_error *error) {
+    tc_plan *plan = NULL;
+    tc_status status = TC_OK;
+    TC_TRY(tc_cli_plan(arguments, arguments->positional[0], &plan, error));
+    if (tc_arguments_has(arguments, "plan"))
+        TC_TRY(tc_cli_show_plan(arguments, plan, error));
+    else if (plan->variants * plan->base->victim_count > 1)
+        TC_RAISE(TC_FAILED, "run: several variants or victims cannot be run yet; see them with --plan");
+done:
+    tc_plan_free(plan);
+    return status;
+}
+
 static tc_status run(const tc_arguments *arguments, tc_error *error) {
     char folder[TC_PATH_SIZE];
     tc_meter meter = tc_meter_begin();
@@ -54,6 +69,8 @@ static tc_status run(const tc_arguments *arguments, tc_error *error) {
         .progress = tc_meter_show, .finished = announce, .stop = tc_cli_stopped, .context = &meter};
     tc_spec *spec = NULL;
     tc_status status = TC_OK;
+    TC_TRY(make_plan(arguments, error));
+    if (tc_arguments_has(arguments, "plan")) goto done;
     TC_TRY(tc_cli_spec(arguments, arguments->positional[0], TC_SPEC_STUDY, &spec, error));
     const char *out = tc_arguments_value(arguments, "out", NULL);
     if (out && !*out) TC_RAISE(TC_INVALID, "--out: is empty; name a folder");

@@ -2,10 +2,8 @@
  */
 #include "experiment/spec.h"
 
-#include "experiment/schema.h"
-#include "experiment/spec_change.h"
-#include "experiment/spec_file.h"
 #include "experiment/spec_parts.h"
+#include "experiment/spec_read.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -197,24 +195,11 @@ done:
     return status;
 }
 
-tc_status tc_spec_read(const char *path, const char *const *changes, int change_count, tc_settings *settings,
-                       tc_error *error) {
-    tc_status status = TC_OK;
-    tc_section *schema = NULL;
-    TC_TRY(tc_schema_create(&schema, error));
-    TC_TRY(tc_settings_begin(settings, path ? path : "--set", error));
-    if (path) TC_TRY(tc_spec_file_read(path, schema, settings, error));
-    for (int i = 0; i < change_count; i++) TC_TRY(tc_spec_change(schema, settings, changes[i], error));
-done:
-    tc_schema_free(schema);
-    return status;
-}
-
 tc_status tc_spec_load(const char *path, const char *const *changes, int change_count, tc_spec_need need,
                        tc_spec **spec, tc_error *error) {
     tc_settings settings = {0};
     *spec = NULL;
-    tc_status status = tc_spec_read(path, changes, change_count, &settings, error);
+    tc_status status = tc_spec_read(path, changes, change_count, &settings, NULL, error);
     if (status == TC_OK) status = tc_spec_resolve(&settings, path, need, spec, error);
     tc_settings_free(&settings);
     return status;
