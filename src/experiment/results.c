@@ -155,13 +155,13 @@ static json_t *row_json(const tc_results *results, const row *from) {
 }
 
 json_t *tc_results_json(const tc_results *results) {
+    double *values = calloc(results->count + 1, sizeof *values);
+    if (!values) return NULL;
     json_t *cells = json_array(), *trials = json_array();
     char when[32] = "";
     const time_t now = time(NULL);
     struct tm utc;
     if (gmtime_r(&now, &utc)) strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &utc);
-    double *values = calloc(results->count + 1, sizeof *values);
-    if (!values) return NULL;
     for (int i = 0; i < results->spec->attack_count; i++) json_array_append_new(cells, cell_json(results, i, values));
     for (size_t i = 0; i < results->count; i++) json_array_append_new(trials, row_json(results, &results->rows[i]));
     free(values);

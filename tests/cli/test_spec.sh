@@ -56,6 +56,8 @@ wrong "$attacks"'threat:\n  ratio: 0\n' ':4: threat.ratio is 0; must be above 0 
 wrong "$attacks"'    rho: 0\n' ':3: attacks.1.rho is 0; must be above 0 … 1000000'
 wrong "$attacks"'    rho: -0.05\n' ':3: attacks.1.rho is -0.05; must be above 0 … 1000000'
 wrong "$attacks"'    sharpness: worst\n' ":3: attacks.1.sharpness is 'worst'; must be one of none, worst-case, gaussian"
+wrong "$attacks"'    p: two\n' ":3: attacks.1.p: 'two' is no norm; give a number from 1 or inf"
+wrong "$attacks"'    p: 0.5\n    rho: 1\n' ":3: attacks.1.p: '0.5' is no norm; give a number from 1 or inf"
 wrong "$attacks"'name: a/b\n' ":3: name: 'a/b' cannot name a folder; leave out '/', a leading '.' and all beyond 200 bytes"
 wrong 'attacks:\n  - name: gradient-maching\n' ":2: attacks.1.name: 'gradient-maching' is not known; did you mean 'gradient-matching'?"
 wrong 'attacks:\n  - label: mine\n' ":2: attacks.1: has no name; give it one of \`tocsin list attacks\`"
@@ -145,6 +147,7 @@ changed '--set: extends: stands in a file only; write it there' --set extends=ot
 changed '--set: sweep: stands in a file only; write it there' --set sweep.grid.seed=3
 printf "$attacks" >spec.yaml
 refuse 2 '--set: victims.2.width: logreg has no such option; it has model, label' run spec.yaml --set victims.1.model=lenet --set victims.2.width=3 --set victims.2.model=logreg
+changed "--set: attacks.1.p: 'euclid' is no norm; give a number from 1 or inf" --set attacks.gradient-matching.p=euclid
 changed "--set: seed is 'x'; must be a whole number, 0 … 999999999999999" --seed x
 
 printf "$good"'sweep: {grid: {threat.epsilon: [4, 8]}}\n' >spec.yaml
@@ -153,6 +156,19 @@ printf "$good"'sweep: {grid: {dataset.source: [glyphs, "idx:/nowhere"]}}\n' >spe
 refuse 2 "spec.yaml:$(wc -l <spec.yaml): dataset.source: /nowhere: no such folder; name the one that holds train-images-idx3-ubyte" run spec.yaml --plan
 printf "$good"'sweep: {grid: {threat.ratio: [0.05, 0.9]}}\n' >spec.yaml
 refuse 2 "spec.yaml:$(wc -l <spec.yaml): threat: ratio: 0.9 of 40 training images is 36, but class 4 (cross) of glyphs has 4; take at most 0.1" run spec.yaml --plan
+
+# a recipe's values, over which single ones win wherever they stand; a phase takes the same way in
+printf "$tiny"'  # no attack\n' | sed 's/victim: .*/victim: {model: logreg, train: {crop: 0, epochs: 1, recipe: witches-brew}}/' >recipe.yaml
+resolved() { # 'WHAT' VALUE KEY: of the victim's training, as it was run
+    python3 -c 'import json, sys; t = json.load(open("recipe/results.json"))["spec"]["victim"]["train"]; sys.exit(str(t[sys.argv[2]]) != sys.argv[1])' "$2" "$3" || fail "recipe: $1"
+}
+for over in '' recipe=sapa; do
+    holds "a recipe $over" "$tocsin" run recipe.yaml --quiet --overwrite --out recipe --set trials=1 --set attacks.1.name=random-noise \
+        --set surrogate.model=logreg ${over:+--set victim.train.$over}
+    resolved "the recipe's milestones" "$([ "$over" ] && echo '0.5, 0.75' || echo '0.375, 0.625, 0.875')" milestones
+    resolved "the file's epochs" 1 epochs
+    resolved "the file's crop" 0 crop
+done
 
 # files and folders
 refuse 2 'nofile.yaml: cannot be opened: No such file or directory; check the path' run nofile.yaml
