@@ -47,6 +47,7 @@ static tc_status craft(const tc_craft_job *job, const tc_attack *method, const c
     TC_TRY(tc_new(&options, 1, method->options_size, error));
     tc_options_default(method->options, options);
     TC_TRY(tc_api_lay(method->options, options, settings, method->name, error));
+    if (tc_attack_check(method, options, error) != TC_OK) TC_TRY(tc_error_at(error, method->name));
     TC_TRY(method->craft(job, options, &made, &report, error));
     *poison = (tocsin_poison *)made;
     if (result)

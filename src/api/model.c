@@ -160,7 +160,7 @@ tocsin_status tocsin_model_get(const tocsin_model *model, tocsin_vector which, f
     TC_NEED(model);
     const vector v = vector_of(model, which);
     const tc_status status = check_count(model, &v, count, error);
-    if (status != TC_OK || !count) return status;
+    if (status != TC_OK || !v.values || !count) return status;
     TC_NEED(values);
     memcpy(values, v.values, count * sizeof *values);
     return TC_OK;
@@ -172,7 +172,7 @@ tocsin_status tocsin_model_set(tocsin_model *model, tocsin_vector which, const f
     TC_NEED(model);
     const vector v = vector_of(model, which);
     const tc_status status = check_count(model, &v, count, error);
-    if (status != TC_OK || !count) return status;
+    if (status != TC_OK || !v.values || !count) return status;
     TC_NEED(values);
     for (size_t i = 0; i < count; i++)
         if (!isfinite(values[i]))

@@ -66,11 +66,15 @@ typedef struct tc_attack {
     const tc_option *options; /* of the options struct below */
     size_t options_size;
     bool needs_surrogate;
+    /* Refuses what no option's own range can: a text that says nothing, options that do not go together. Called before
+     * anything is trained; the message begins with an option's name. NULL: nothing to check. */
+    tc_status (*check)(const void *options, tc_error *error);
     tc_status (*craft)(const tc_craft_job *job, const void *options, tc_poison **poison, tc_craft_report *report,
                        tc_error *error);
 } tc_attack;
 
 const tc_attack *tc_attacks(void); /* ends with a NULL name */
 const tc_attack *tc_attack_find(const char *name);
+tc_status tc_attack_check(const tc_attack *attack, const void *options, tc_error *error);
 
 #endif

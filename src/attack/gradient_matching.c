@@ -145,6 +145,11 @@ static void keep_if_best(brew *b) {
 
 /* ---- preparing ---- */
 
+static tc_status check(const void *options, tc_error *error) {
+    const brew_options *chosen = options;
+    return tc_sharpness_check(&chosen->sharpness, error);
+}
+
 static tc_status prepare(brew *b, tc_error *error) {
     tc_status status = TC_OK;
     const tc_craft_job *job = b->job;
@@ -224,5 +229,6 @@ const tc_attack tc_gradient_matching = {
     .options = options_table,
     .options_size = sizeof(brew_options),
     .needs_surrogate = true,
+    .check = check,
     .craft = craft,
 };

@@ -29,3 +29,7 @@ const tc_attack *tc_attack_find(const char *name) {
         if (!strcmp(attack->name, name)) return attack;
     return NULL;
 }
+
+tc_status tc_attack_check(const tc_attack *attack, const void *options, tc_error *error) {
+    return attack->check ? attack->check(options, error) : TC_OK;
+}

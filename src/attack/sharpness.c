@@ -86,6 +86,11 @@ static tc_status read_norm(const char *text, double *p, tc_error *error) {
     return tc_raise(error, TC_INVALID, "p: '%.32s' is no norm; give a number from 1 or inf", text);
 }
 
+tc_status tc_sharpness_check(const tc_sharpness_options *options, tc_error *error) {
+    double p;
+    return read_norm(options->p, &p, error);
+}
+
 tc_status tc_sharpness_create(tc_device *device, const tc_sharpness_options *options, size_t parameters,
                               tc_stream stream, tc_sharpness *sharpness, tc_error *error) {
     tc_status status = TC_OK;

@@ -84,7 +84,8 @@ typedef struct tc_sharpness {
     double *host;     /* [p]: p = 1 only */
 } tc_sharpness;
 
-/* Refuses a p that is no norm. */
+/* Refuses a p that is no norm: the part of an attack's `check` (attack.h) that is this wrapper's. */
+tc_status tc_sharpness_check(const tc_sharpness_options *options, tc_error *error);
 tc_status tc_sharpness_create(tc_device *device, const tc_sharpness_options *options, size_t parameters,
                               tc_stream stream, tc_sharpness *sharpness, tc_error *error);
 void tc_sharpness_free(tc_sharpness *sharpness);

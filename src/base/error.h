@@ -39,7 +39,8 @@ tc_status tc_error_at(tc_error *error, const char *where);
     } while (0)
 #define TC_RAISE(code, ...)                                                                                            \
     do {                                                                                                               \
-        status = tc_raise(error, (code), __VA_ARGS__);                                                                 \
+        status = (code); /* said here, so that whoever reads or analyses a function sees that it fails */              \
+        tc_raise(error, status, __VA_ARGS__);                                                                          \
         goto done;                                                                                                     \
     } while (0)
 

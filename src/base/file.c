@@ -1,26 +1,15 @@
-/* file.c — reading with a limit, writing by way of a temporary file. Folders: folder.c. */
+/* file.c — reading with a limit, writing by way of a temporary file. Folders, of which this makes use: folder.c. */
 #include "base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
-
-tc_status tc_path_format(char path[TC_PATH_SIZE], tc_error *error, const char *format, ...) {
-    va_list list;
-    va_start(list, format);
-    const int length = vsnprintf(path, TC_PATH_SIZE, format, list);
-    va_end(list);
-    if (length >= 0 && length < TC_PATH_SIZE) return TC_OK;
-    return tc_raise(error, TC_INVALID, "%.200s…: path of more than %d bytes; use a shorter one", path,
-                    TC_PATH_SIZE - 1);
-}
 
 /* ---- reading ---- */
 

@@ -1,32 +1,17 @@
 /* folder.c — making, listing, removing and replacing folders. */
 #define _GNU_SOURCE /* syncfs */
-#include "base/file.h"
+#include "base/folder.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static bool is_folder(const char *path, bool *exists) {
-    struct stat facts;
-    *exists = stat(path, &facts) == 0;
-    return *exists && S_ISDIR(facts.st_mode);
-}
-
-bool tc_folder_exists(const char *path) {
-    bool exists;
-    return is_folder(path, &exists);
-}
-
-bool tc_file_exists(const char *path) {
-    bool exists;
-    return !is_folder(path, &exists) && exists;
-}
 
 static tc_status cannot_make(const char *path, tc_error *error) {
     return tc_raise(error, TC_FAILED, "%s: the folder cannot be made: %s; choose another place", path, strerror(errno));
@@ -70,10 +55,12 @@ tc_status tc_folder_check_writable(const char *path, tc_error *error) {
     const tc_status status = tc_path_format(nearest, error, "%s", path[0] ? path : ".");
     if (status != TC_OK) return status;
     trim_slashes(nearest);
-    bool exists;
-    while (!is_folder(nearest, &exists) && !exists && strcmp(nearest, ".") && strcmp(nearest, "/")) to_parent(nearest);
-    if (exists && !tc_folder_exists(nearest))
-        return tc_raise(error, TC_INVALID, "%s: %s is a file, not a folder; choose another place", path, nearest);
+    bool file = tc_file_exists(nearest);
+    while (!file && !tc_folder_exists(nearest) && strcmp(nearest, ".") && strcmp(nearest, "/")) {
+        to_parent(nearest);
+        file = tc_file_exists(nearest);
+    }
+    if (file) return tc_raise(error, TC_INVALID, "%s: %s is a file, not a folder; choose another place", path, nearest);
     if (access(nearest, W_OK | X_OK) == 0) return TC_OK;
     return tc_raise(error, TC_INVALID, "%s: cannot be written to: %s; choose another place", path, strerror(errno));
 }
@@ -154,10 +141,8 @@ static bool is_empty(const char *path) {
 }
 
 static tc_status check_replaceable(const char *path, const char *ours, tc_error *error) {
-    bool exists;
-    const bool folder = is_folder(path, &exists);
-    if (!exists || (folder && is_empty(path))) return TC_OK;
-    if (!folder) return tc_raise(error, TC_INVALID, "%s: is a file; name a folder", path);
+    if (tc_file_exists(path)) return tc_raise(error, TC_INVALID, "%s: is a file; name a folder", path);
+    if (!tc_folder_exists(path) || is_empty(path)) return TC_OK;
     char mark[TC_PATH_SIZE];
     if (ours && tc_path_format(mark, NULL, "%s/%s", path, ours) == TC_OK && tc_file_exists(mark)) return TC_OK;
     return tc_raise(error, TC_INVALID, "%s: holds other files already; remove it or choose another place", path);

@@ -42,29 +42,34 @@ static int shorthand(const tc_arguments *arguments, const char *name, char *text
     return value != NULL;
 }
 
-/* --set and its shorthands; `text` is what the shorthands are written into. Returns how many. */
-enum { SHORTHANDS = 3, SHORTHAND = 128 };
-static int read_changes(const tc_arguments *arguments, const char **changes, char text[SHORTHANDS][SHORTHAND]) {
+enum { SHORTHANDS = 3 };
+
+/* What the command line changes in a spec. */
+typedef struct changes {
+    const char *item[TC_MOST_ARGUMENTS + SHORTHANDS]; /* [count] */
+    int count;
+    char text[SHORTHANDS][128];
+} changes;
+
+static void collect(const tc_arguments *arguments, changes *made) {
     static const char *const short_for[SHORTHANDS] = {"seed", "threads", "device"};
-    int count = tc_arguments_values(arguments, "set", changes);
+    made->count = tc_arguments_values(arguments, "set", made->item);
     for (int i = 0; i < SHORTHANDS; i++)
-        if (shorthand(arguments, short_for[i], text[i], SHORTHAND)) changes[count++] = text[i];
-    return count;
+        if (shorthand(arguments, short_for[i], made->text[i], sizeof made->text[i]))
+            made->item[made->count++] = made->text[i];
 }
 
 tc_status tc_cli_spec(const tc_arguments *arguments, const char *path, tc_spec_need need, tc_spec **spec,
                       tc_error *error) {
-    const char *changes[TC_MOST_ARGUMENTS + SHORTHANDS];
-    char text[SHORTHANDS][SHORTHAND];
-    const int count = read_changes(arguments, changes, text);
-    return tc_spec_load(path, changes, count, need, spec, error);
+    changes made;
+    collect(arguments, &made);
+    return tc_spec_load(path, made.item, made.count, need, spec, error);
 }
 
 tc_status tc_cli_plan(const tc_arguments *arguments, const char *path, tc_plan **plan, tc_error *error) {
-    const char *changes[TC_MOST_ARGUMENTS + SHORTHANDS];
-    char text[SHORTHANDS][SHORTHAND];
-    const int count = read_changes(arguments, changes, text);
-    return tc_plan_make(path, changes, count, plan, error);
+    changes made;
+    collect(arguments, &made);
+    return tc_plan_make(path, made.item, made.count, plan, error);
 }
 
 tc_status tc_cli_check_output(const char *path, tc_error *error) {

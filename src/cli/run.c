@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 static const tc_flag flags[] = {{"out", "DIR", "where everything is written [out/NAME]"},
+                                {"plan", NULL, "print the cells, the work, time and memory it takes, and stop"},
                                 {"resume", NULL, "go on with what an earlier run left there"},
                                 {"overwrite", NULL, "replace what an earlier run left there"},
                                 {"jobs", "N", "trials side by side; 0: as many as there are cores for [0]"},
@@ -128,7 +129,10 @@ static tc_status run(const tc_arguments *arguments, const tc_ranks *ranks, tc_er
     tc_study_order order;
     tc_plan *plan = NULL;
     tc_status status = make_plan(arguments, ranks, &plan, folder, &order, error);
-    if (status == TC_OK) status = ranks->rank ? work(plan, &order, error) : conduct(arguments, plan, &order, error);
+    if (status == TC_OK && tc_arguments_has(arguments, "plan"))
+        status = ranks->rank ? TC_OK : tc_cli_show_plan(arguments, plan, error);
+    else if (status == TC_OK)
+        status = ranks->rank ? work(plan, &order, error) : conduct(arguments, plan, &order, error);
     tc_plan_free(plan);
     return status;
 }

@@ -100,7 +100,7 @@ typedef enum tc_activation_kind { TC_RELU, TC_LEAKY_RELU, TC_RELU6, TC_SIGMOID, 
 typedef struct tc_pool {
     tc_shape in, out;
     int kernel, stride, padding; /* average pooling counts the padding, as PyTorch's default */
-    bool relu;                   /* max pooling: x ends in a ReLU, and where the maximum is 0 nothing flows: no winner */
+    bool relu; /* max pooling: x ends in a ReLU, and where the maximum is 0 nothing flows: no winner */
 } tc_pool;
 
 /* ---- losses on logits z [n][classes]; value per sample, then ∂(weight·value)/∂z ---- */
@@ -159,7 +159,8 @@ struct tc_kernels {
     void (*axpby)(tc_device *device, size_t count, double a, const void *x, double b,
                   void *y); /* y = a x + b y; b == 0 ignores y */
     void (*multiply)(tc_device *device, size_t count, const void *a, const void *b, void *y, bool accumulate);
-    void (*add)(tc_device *device, size_t count, tc_sum terms, void *y); /* y may be a term */
+    void (*add)(tc_device *device, size_t count, tc_sum terms, void *y);      /* y may be a term */
+    void (*add_relu)(tc_device *device, size_t count, tc_sum terms, void *y); /* y = max(0, Σ terms); y may be a term */
     double (*sum)(tc_device *device, size_t count, const void *x);
     double (*dot)(tc_device *device, size_t count, const void *x, const void *y);
     double (*sum_power)(tc_device *device, size_t count, double p, const void *x); /* Σ|x|^p; p = INFINITY: max|x| */
@@ -219,7 +220,7 @@ struct tc_kernels {
     /* channels [at, at + part.c) of whole := part, and back */
     void (*concat)(tc_device *device, tc_shape part, tc_shape whole, int at, const void *x, void *y);
     void (*slice)(tc_device *device, tc_shape whole, tc_shape part, int at, tc_sum x, void *y);
-    /* y = x scaled per image and channel by s [n][c]; and its reduction ds[n][c] = Σ_hw x dy */
+    /* y = x scaled per image and channel by s [n][c], y may be x; and its reduction ds[n][c] = Σ_hw x dy */
     void (*scale)(tc_device *device, tc_shape shape, const void *x, const void *s, void *y, bool accumulate);
     void (*scale_reduce)(tc_device *device, tc_shape shape, const void *x, const void *dy, void *ds, bool accumulate);
     /* between an activation and the [n][c·h·w] rows in PyTorch's (c, h, w) order */
@@ -251,9 +252,9 @@ struct tc_kernels {
 struct tc_device {
     const char *name; /* "cpu", "reference" */
     const tc_kernels *k;
-    size_t element;     /* bytes of a real: 4 or 8 */
-    int channel_block;  /* panel width the convolutions like; 0: plain NHWC only */
-    int abreast;        /* images side by side (shape.h) in networks of at most abreast_channels channels and … */
+    size_t element;    /* bytes of a real: 4 or 8 */
+    int channel_block; /* panel width the convolutions like; 0: plain NHWC only */
+    int abreast;       /* images side by side (shape.h) in networks of at most abreast_channels channels and … */
     int abreast_channels, abreast_kernel; /* … windows of at most abreast_kernel. 0: never. Taken by convolutions,
                                              poolings, activations, dropout, flatten and the two layout moves */
     int threads;

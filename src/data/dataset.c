@@ -151,7 +151,7 @@ static tc_status keep_subset(tc_dataset *dataset, tc_split *split, int64_t per_c
         split->labels[i] = split->labels[keep[i]];
         memmove(split->images + i * bytes, split->images + keep[i] * bytes, bytes);
     }
-    if (kept < split->count) { /* give the rest back; a realloc that fails to shrink changes nothing */
+    if (kept && kept < split->count) { /* give the rest back; a realloc that fails to shrink changes nothing */
         void *smaller = realloc(split->images, kept * bytes);
         if (smaller) split->images = smaller;
     }
@@ -161,30 +161,31 @@ done:
     return status;
 }
 
-tc_status tc_dataset_open(const char *source, const tc_dataset_options *options, tc_dataset **result, tc_error *error) {
+tc_status tc_dataset_open(const char *source, const tc_dataset_options *options, tc_dataset **dataset,
+                          tc_error *error) {
     static const tc_dataset_options none = {0};
     tc_status status = TC_OK;
-    tc_dataset *dataset = NULL;
+    tc_dataset *made = NULL;
     const char *path = NULL;
     int row;
-    *result = NULL;
+    *dataset = NULL;
     if (!options) options = &none;
     TC_TRY(find_source(source, &row, &path, error));
     TC_TRY(check_options(source, options, error));
-    TC_TRY(tc_new(&dataset, 1, sizeof *dataset, error));
-    if (strlen(source) >= sizeof dataset->name)
+    TC_TRY(tc_new(&made, 1, sizeof *made, error));
+    if (strlen(source) >= sizeof made->name)
         TC_RAISE(TC_INVALID, "dataset '%.60s…': a name of more than 1023 bytes; use a shorter path", source);
-    strcpy(dataset->name, source);
-    TC_TRY(readers[row](path, options, dataset, error));
-    TC_TRY(check(dataset, error));
-    TC_TRY(tc_complete_class_names(dataset, error));
-    TC_TRY(keep_subset(dataset, &dataset->train, options->train_per_class, tc_subset_stream(options, false), error));
-    TC_TRY(keep_subset(dataset, &dataset->test, options->test_per_class, tc_subset_stream(options, true), error));
-    measure(dataset);
-    *result = dataset;
-    dataset = NULL;
+    strcpy(made->name, source);
+    TC_TRY(readers[row](path, options, made, error));
+    TC_TRY(check(made, error));
+    TC_TRY(tc_complete_class_names(made, error));
+    TC_TRY(keep_subset(made, &made->train, options->train_per_class, tc_subset_stream(options, false), error));
+    TC_TRY(keep_subset(made, &made->test, options->test_per_class, tc_subset_stream(options, true), error));
+    measure(made);
+    *dataset = made;
+    made = NULL;
 done:
-    tc_dataset_free(dataset);
+    tc_dataset_free(made);
     return status;
 }
 
@@ -212,29 +213,29 @@ static tc_status check_size(const char *name, const tc_dataset *d, tc_error *err
 }
 
 tc_status tc_dataset_create(const char *name, const tc_dataset *like, const char *const *class_names,
-                            tc_dataset **result, tc_error *error) {
+                            tc_dataset **dataset, tc_error *error) {
     tc_status status = TC_OK;
-    tc_dataset *dataset = NULL;
-    *result = NULL;
+    tc_dataset *made = NULL;
+    *dataset = NULL;
     TC_TRY(check_size(name, like, error));
-    TC_TRY(tc_new(&dataset, 1, sizeof *dataset, error));
-    snprintf(dataset->name, sizeof dataset->name, "%s", name);
-    dataset->height = like->height;
-    dataset->width = like->width;
-    dataset->channels = like->channels;
-    dataset->classes = like->classes;
-    TC_TRY(copy_split(&like->train, dataset, &dataset->train, error));
-    TC_TRY(copy_split(&like->test, dataset, &dataset->test, error));
-    TC_TRY(check(dataset, error));
-    if (class_names) TC_TRY(tc_name_classes(dataset, error));
-    for (int i = 0; class_names && i < dataset->classes; i++)
-        if (class_names[i]) tc_set_class_name(dataset, i, class_names[i]);
-    TC_TRY(tc_complete_class_names(dataset, error));
-    measure(dataset);
-    *result = dataset;
-    dataset = NULL;
+    TC_TRY(tc_new(&made, 1, sizeof *made, error));
+    snprintf(made->name, sizeof made->name, "%s", name);
+    made->height = like->height;
+    made->width = like->width;
+    made->channels = like->channels;
+    made->classes = like->classes;
+    TC_TRY(copy_split(&like->train, made, &made->train, error));
+    TC_TRY(copy_split(&like->test, made, &made->test, error));
+    TC_TRY(check(made, error));
+    if (class_names) TC_TRY(tc_name_classes(made, error));
+    for (int i = 0; class_names && i < made->classes; i++)
+        if (class_names[i]) tc_set_class_name(made, i, class_names[i]);
+    TC_TRY(tc_complete_class_names(made, error));
+    measure(made);
+    *dataset = made;
+    made = NULL;
 done:
-    tc_dataset_free(dataset);
+    tc_dataset_free(made);
     return status;
 }
 

@@ -91,7 +91,7 @@ static float to_path(float (*path)[2], float x, float y) {
 
 static void draw_glyph(tc_stream stream, int class, uint8_t *image /* [SIDE][SIDE] */) {
     const sign *s = &signs[class];
-    float path[MOST_STROKES][STEPS + 1][2];
+    float path[MOST_STROKES][STEPS + 1][2] = {{{0}}};
     const affine m = draw_affine(&stream);
     for (int i = 0; i < s->strokes; i++) place_stroke(s->point[i], &m, &stream, path[i]);
     const float half = (float)tc_draw_between(&stream, 0.8, 1.9), ink = (float)tc_draw_between(&stream, 150, 255);

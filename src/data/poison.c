@@ -4,26 +4,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-tc_status tc_poison_create(const tc_dataset *dataset, size_t replaced, size_t added, tc_poison **result,
+tc_status tc_poison_create(const tc_dataset *dataset, size_t replaced, size_t added, tc_poison **poison,
                            tc_error *error) {
     tc_status status = TC_OK;
-    tc_poison *poison = NULL;
+    tc_poison *made = NULL;
     const size_t count = replaced + added, bytes = tc_dataset_image_bytes(dataset);
-    *result = NULL;
+    *poison = NULL;
     if (replaced > dataset->train.count)
         TC_RAISE(TC_INVALID, "poison: %zu of %zu training samples cannot be replaced; lower the ratio", replaced,
                  dataset->train.count);
     if (added > INT32_MAX - dataset->train.count)
         TC_RAISE(TC_INVALID, "poison: %zu added samples are too many; add fewer", added);
-    TC_TRY(tc_new(&poison, 1, sizeof *poison, error));
-    *poison = (tc_poison){.replaced = replaced, .added = added, .image_bytes = bytes};
-    TC_TRY(tc_new(&poison->index, replaced, sizeof *poison->index, error));
-    TC_TRY(tc_new(&poison->images, count, bytes, error));
-    TC_TRY(tc_new(&poison->labels, count, sizeof *poison->labels, error));
-    *result = poison;
-    poison = NULL;
+    TC_TRY(tc_new(&made, 1, sizeof *made, error));
+    *made = (tc_poison){.replaced = replaced, .added = added, .image_bytes = bytes};
+    TC_TRY(tc_new(&made->index, replaced, sizeof *made->index, error));
+    TC_TRY(tc_new(&made->images, count, bytes, error));
+    TC_TRY(tc_new(&made->labels, count, sizeof *made->labels, error));
+    *poison = made;
+    made = NULL;
 done:
-    tc_poison_free(poison);
+    tc_poison_free(made);
     return status;
 }
 

@@ -2,6 +2,7 @@
 
 #include "experiment/phase_key.h"
 #include "experiment/plan_factors.h"
+#include "experiment/spec_read.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -234,37 +235,71 @@ done:
     return status;
 }
 
-static tc_status read_base(const char *path, const char *const *changes, int change_count, tc_spec **base,
-                           tc_error *error) {
-    tc_settings settings = {0};
+/* One thread a trial where nobody has said otherwise: trials run side by side. */
+static tc_status read_study(const char *path, const char *const *changes, int change_count, tc_settings *settings,
+                            tc_sweep *sweep, tc_error *error) {
+    tc_status status = tc_spec_read(path, changes, change_count, settings, sweep, error);
+    if (status == TC_OK && !tc_settings_text(settings, "threads"))
+        status = tc_settings_put(settings, "threads", "1", settings->origin, error);
+    return status;
+}
+
+static tc_status add_variant(tc_plan *plan, const tc_settings *settings, const char *path, tc_error *error) {
+    tc_settings laid = {0};
     tc_status status = TC_OK;
-    TC_TRY(tc_spec_read(path, changes, change_count, &settings, error));
-    if (!tc_settings_text(&settings, "threads"))
-        TC_TRY(tc_settings_put(&settings, "threads", "1", settings.origin, error));
-    TC_TRY(tc_spec_resolve(&settings, path, TC_SPEC_STUDY, base, error));
+    if (plan->said.grids)
+        TC_TRY(tc_sweep_lay(&plan->said, plan->variants, settings, &laid, error));
+    else
+        TC_TRY(tc_settings_copy(settings, &laid, error));
+    TC_TRY(tc_spec_resolve(&laid, path, TC_SPEC_STUDY, &plan->variant[plan->variants], error));
+    plan->resolved[plan->variants] = tc_spec_json(plan->variant[plan->variants]);
+    plan->variants++;
 done:
-    tc_settings_free(&settings);
+    tc_settings_free(&laid);
+    return status;
+}
+
+static tc_status add_variants(tc_plan *plan, const tc_settings *settings, const char *path, tc_error *error) {
+    int count = 1;
+    tc_status status = TC_OK;
+    if (plan->said.grids) TC_TRY(tc_sweep_count(&plan->said, &count, error));
+    TC_TRY(tc_new(&plan->variant, (size_t)count, sizeof *plan->variant, error));
+    TC_TRY(tc_new(&plan->resolved, (size_t)count, sizeof *plan->resolved, error));
+    while (plan->variants < count) TC_TRY(add_variant(plan, settings, path, error));
+done:
+    return status;
+}
+
+static tc_status fill(tc_plan *plan, const char *path, tc_settings *settings, tc_error *error) {
+    tc_settings base = {0};
+    tc_status status = TC_OK;
+    TC_TRY(tc_settings_copy(settings, &base, error));
+    TC_TRY(tc_spec_resolve(&base, path, TC_SPEC_STUDY, &plan->base, error));
+    plan->trials = plan->base->study.trials;
+    plan->sweep = tc_plan_swept_factors(&plan->said);
+    TC_TRY(add_variants(plan, settings, path, error));
+    TC_TRY(add_cells(plan, error));
+    TC_TRY(add_phases(plan, error));
+    drop_repeated_cells(plan);
+    count_asked_for(plan);
+done:
+    tc_settings_free(&base);
     return status;
 }
 
 tc_status tc_plan_make(const char *path, const char *const *changes, int change_count, tc_plan **plan,
                        tc_error *error) {
+    tc_settings settings = {0};
     tc_status status = TC_OK;
     tc_plan *made = NULL;
     *plan = NULL;
     TC_TRY(tc_new(&made, 1, sizeof *made, error));
-    TC_TRY(read_base(path, changes, change_count, &made->base, error));
-    TC_TRY(tc_new(&made->variant, 1, sizeof *made->variant, error));
-    made->variant[made->variants++] = made->base;
-    made->trials = made->base->study.trials;
-    made->sweep = json_array();
-    TC_TRY(add_cells(made, error));
-    TC_TRY(add_phases(made, error));
-    drop_repeated_cells(made);
-    count_asked_for(made);
+    TC_TRY(read_study(path, changes, change_count, &settings, &made->said, error));
+    TC_TRY(fill(made, path, &settings, error));
     *plan = made;
     made = NULL;
 done:
+    tc_settings_free(&settings);
     tc_plan_free(made);
     return status;
 }
@@ -273,12 +308,16 @@ void tc_plan_free(tc_plan *plan) {
     if (!plan) return;
     for (int p = 0; p < plan->phases; p++) free(plan->phase[p].needs);
     for (int c = 0; c < plan->cells; c++) free_cell(&plan->cell[c]);
-    for (int v = 0; v < plan->variants; v++)
-        if (plan->variant[v] != plan->base) tc_spec_free(plan->variant[v]);
+    for (int v = 0; v < plan->variants; v++) {
+        tc_spec_free(plan->variant[v]);
+        json_decref(plan->resolved[v]);
+    }
     tc_spec_free(plan->base);
+    tc_sweep_free(&plan->said);
     json_decref(plan->sweep);
     free(plan->phase);
     free(plan->cell);
     free(plan->variant);
+    free(plan->resolved);
     free(plan);
 }

@@ -9,6 +9,7 @@
 #define TC_EXPERIMENT_PLAN_H
 
 #include "experiment/spec.h"
+#include "experiment/sweep.h"
 
 typedef enum tc_phase_kind {
     TC_PHASE_SURROGATE, /* train one network of the attacker's */
@@ -45,7 +46,9 @@ typedef struct tc_cell {
 
 typedef struct tc_plan {
     tc_spec *base;     /* without the sweep */
+    tc_sweep said;     /* the sweep; no grids: there is none, and the base is the only variant */
     tc_spec **variant; /* [variants] */
+    json_t **resolved; /* [variants] the same as JSON */
     int variants;
     tc_cell *cell; /* [cells] */
     int cells;
@@ -60,5 +63,9 @@ typedef struct tc_plan {
  * otherwise: trials run side by side. */
 tc_status tc_plan_make(const char *path, const char *const *changes, int change_count, tc_plan **plan, tc_error *error);
 void tc_plan_free(tc_plan *plan);
+
+/* The whole study with every default as JSON (a new reference), and as YAML that makes the same plan. */
+json_t *tc_plan_json(const tc_plan *plan);
+tc_status tc_plan_save_yaml(const tc_plan *plan, const char *path, tc_error *error);
 
 #endif

@@ -181,9 +181,9 @@ json_t *tc_results_json(const tc_results *results) {
     if (gmtime_r(&now, &utc)) strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &utc);
     json_t *made =
         json_pack("{s:i, s:s, s:s, s:o, s:O, s:O, s:O, s:o, s:o, s:o, s:o}", "schema", 1, "version", record->version,
-                  "time", when, "spec", tc_spec_json(results->plan->base), "machine", record->machine, "data",
-                  record->data, "sweep", results->plan->sweep, "cells", cells_json(results), "trials",
-                  rows_json(results), "durations", durations_json(results), "provenance", provenance_json(results));
+                  "time", when, "spec", tc_plan_json(results->plan), "machine", record->machine, "data", record->data,
+                  "sweep", results->plan->sweep, "cells", cells_json(results), "trials", rows_json(results),
+                  "durations", durations_json(results), "provenance", provenance_json(results));
     if (!made) return NULL;
     tc_results_pairs(results, made);
     tc_results_curves(results, made);

@@ -98,6 +98,8 @@ static tc_status add_everything(tc_section *root, tc_error *error) {
     TC_TRY(add_table(section, tc_defence_table, error));
     for (const tc_defence *defence = tc_defences(); defence->name; defence++)
         TC_TRY(add_table(section, defence->options, error));
+    TC_TRY(add_key(root, (tc_key){.name = "extends", .file_only = true}, error));
+    TC_TRY(add_key(root, (tc_key){.name = "sweep", .file_only = true, .foreign = true}, error));
 done:
     return status;
 }
@@ -118,6 +120,7 @@ static tc_status describe_key(tc_key *key, size_t place, cyaml_schema_field_t *f
                   .data_size = 1,
                   .string = {0, LONGEST_TEXT}},
     };
+    if (key->foreign) field->value = (cyaml_schema_value_t){.type = CYAML_IGNORE, .flags = CYAML_FLAG_OPTIONAL};
     if (!key->section) return TC_OK;
     const tc_status status = describe(key->section, error);
     if (status != TC_OK) return status;

@@ -2,10 +2,8 @@
  */
 #include "experiment/spec.h"
 
-#include "experiment/schema.h"
-#include "experiment/spec_change.h"
-#include "experiment/spec_file.h"
 #include "experiment/spec_parts.h"
+#include "experiment/spec_read.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,6 +50,17 @@ static void label_by_default(tc_method_spec *method) {
     snprintf(method->label, sizeof method->label, "%.400s%s%s", method->name, plain ? "" : " + ", plain ? "" : value);
 }
 
+/* The method's message begins with an option's name, which says where to point. */
+static tc_status check_method(const tc_settings *settings, const char *path, const tc_method_spec *method,
+                              tc_error *error) {
+    tc_error reason = {0};
+    char key[128];
+    const tc_status status = tc_attack_check(method->attack, method->options, &reason);
+    if (status != TC_INVALID) return status == TC_OK ? TC_OK : tc_raise(error, status, "%s", reason.message);
+    snprintf(key, sizeof key, "%.60s.%.*s", path, (int)strcspn(reason.message, " :"), reason.message);
+    return tc_raise(error, status, "%s: %s.%s", tc_settings_where(settings, key), path, reason.message);
+}
+
 static tc_status resolve_method(const tc_settings *settings, const char *path, tc_method_spec *method,
                                 tc_error *error) {
     tc_status status = TC_OK;
@@ -71,6 +80,7 @@ static tc_status resolve_method(const tc_settings *settings, const char *path, t
     TC_TRY(tc_new(&method->options, 1, method->attack->options_size, error));
     tc_options_default(method->attack->options, method->options);
     TC_TRY(tc_settings_apply(settings, path, method->attack->options, method->options, error));
+    TC_TRY(check_method(settings, path, method, error));
     label_by_default(method);
 done:
     return status;
@@ -197,24 +207,11 @@ done:
     return status;
 }
 
-tc_status tc_spec_read(const char *path, const char *const *changes, int change_count, tc_settings *settings,
-                       tc_error *error) {
-    tc_status status = TC_OK;
-    tc_section *schema = NULL;
-    TC_TRY(tc_schema_create(&schema, error));
-    TC_TRY(tc_settings_begin(settings, path ? path : "--set", error));
-    if (path) TC_TRY(tc_spec_file_read(path, schema, settings, error));
-    for (int i = 0; i < change_count; i++) TC_TRY(tc_spec_change(schema, settings, changes[i], error));
-done:
-    tc_schema_free(schema);
-    return status;
-}
-
 tc_status tc_spec_load(const char *path, const char *const *changes, int change_count, tc_spec_need need,
                        tc_spec **spec, tc_error *error) {
     tc_settings settings = {0};
     *spec = NULL;
-    tc_status status = tc_spec_read(path, changes, change_count, &settings, error);
+    tc_status status = tc_spec_read(path, changes, change_count, &settings, NULL, error);
     if (status == TC_OK) status = tc_spec_resolve(&settings, path, need, spec, error);
     tc_settings_free(&settings);
     return status;

@@ -88,10 +88,7 @@ typedef enum tc_spec_need { TC_SPEC_STUDY, TC_SPEC_PHASE } tc_spec_need;
  * checks everything that can be checked without the data. Errors are TC_INVALID and name file and line. */
 tc_status tc_spec_load(const char *path, const char *const *changes, int change_count, tc_spec_need need,
                        tc_spec **spec, tc_error *error);
-/* Its two halves: what was said, and what that means. The second takes over the settings and leaves them empty; `path`
- * names the study. */
-tc_status tc_spec_read(const char *path, const char *const *changes, int change_count, tc_settings *settings,
-                       tc_error *error);
+/* Its second half (spec_read.h is the first): from settings, which it takes over and leaves empty, to their meaning. */
 tc_status tc_spec_resolve(tc_settings *settings, const char *path, tc_spec_need need, tc_spec **spec, tc_error *error);
 void tc_spec_free(tc_spec *spec);
 
@@ -108,6 +105,8 @@ tc_status tc_spec_open_device(const tc_spec *spec, tc_device **device, tc_error 
 /* Everything resolved, defaults included, as JSON (a new reference), and the same as YAML that tc_spec_load takes. */
 json_t *tc_spec_json(const tc_spec *spec);
 tc_status tc_spec_save_yaml(const tc_spec *spec, const char *path, tc_error *error);
+/* A study as JSON, whose reference is taken, as YAML. */
+tc_status tc_json_save_yaml(json_t *root, const char *path, tc_error *error);
 /* All options of a table as a JSON object of numbers, booleans and texts. */
 json_t *tc_options_json(const tc_option *table, const void *object);
 

@@ -143,10 +143,13 @@ static bool emit_document(yaml_emitter_t *emitter, json_t *root) {
 }
 
 tc_status tc_spec_save_yaml(const tc_spec *spec, const char *path, tc_error *error) {
+    return tc_json_save_yaml(tc_spec_json(spec), path, error);
+}
+
+tc_status tc_json_save_yaml(json_t *root, const char *path, tc_error *error) {
     tc_status status = TC_OK;
     tc_output output = {0};
     yaml_emitter_t emitter;
-    json_t *root = tc_spec_json(spec);
     if (!yaml_emitter_initialize(&emitter)) {
         json_decref(root);
         return tc_raise(error, TC_FAILED, "%s: memory: none left to write it; free some", path);

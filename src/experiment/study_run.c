@@ -80,7 +80,7 @@ static json_t *describe_data(const tc_dataset *dataset) {
 static json_t *describe_plan(const tc_plan *plan) {
     json_t *cells = json_array();
     for (int c = 0; c < plan->cells; c++) json_array_append(cells, plan->cell[c].factors);
-    return json_pack("{s:o, s:o}", "spec", tc_spec_json(plan->base), "cells", cells);
+    return json_pack("{s:o, s:o}", "spec", tc_plan_json(plan), "cells", cells);
 }
 
 static tc_status make_record(tc_runner *r, const char *spec, tc_study_record *record, tc_error *error) {
@@ -230,7 +230,7 @@ static tc_status open_store(tc_runner *r, const tc_study_order *order, tc_error 
         TC_TRY(take_up(r, done, error));
     } else {
         TC_TRY(tc_path_format(path, error, "%s/spec.resolved.yaml", order->folder));
-        TC_TRY(tc_spec_save_yaml(r->plan->base, path, error));
+        TC_TRY(tc_plan_save_yaml(r->plan, path, error));
         TC_TRY(tc_store_begin(r->store, r->plan, &wanted, error));
         TC_TRY(tc_store_study(r->store, &r->record, error));
     }

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FUSED_AWAY = -2, THE_INPUT = -1, MAX_SIDE = 1 << 14, MAX_FEATURES = 1 << 26 };
+enum { FUSED_AWAY = -2, THE_INPUT = -1, MAX_SIDE = 1 << 14, MAX_FEATURES = 1 << 26, FIRST_ROOM = 32 };
 
 struct tc_graph {
     tc_model *model;
@@ -34,10 +34,10 @@ static bool grow(tc_graph *graph, void *array, int count, int *room, size_t size
     if (count < *room) return true;
     void *old, *larger;
     memcpy(&old, array, sizeof old);
-    *room = *room ? 2 * *room : 32;
+    *room = *room ? 2 * *room : FIRST_ROOM;
     larger = realloc(old, (size_t)*room * size);
     if (!larger) {
-        tc_raise(&graph->error, TC_FAILED, "model %s: out of memory", graph->model->name);
+        tc_raise(&graph->error, TC_FAILED, "model %s: no memory for its layers; free some", graph->model->name);
         return false;
     }
     memset((char *)larger + (size_t)count * size, 0, (size_t)(*room - count) * size);
@@ -69,7 +69,15 @@ static tc_node append(tc_graph *graph, tc_layer layer, int h, int w, int c) {
 }
 
 static tc_layer layer_on(const tc_layer_class *class, tc_node x) {
-    return (tc_layer){.class = class, .inputs = 1, .input = {x}, .weight = -1, .bias = -1, .mean = -1, .variance = -1};
+    return (tc_layer){.class = class,
+                      .inputs = 1,
+                      .input = {x},
+                      .weight = -1,
+                      .bias = -1,
+                      .gamma = -1,
+                      .beta = -1,
+                      .mean = -1,
+                      .variance = -1};
 }
 
 static int add_tensor(tc_graph *graph, bool of_state, const char *module, const char *leaf, tc_tensor tensor) {
@@ -99,18 +107,27 @@ static int add_weight(tc_graph *graph, const char *module, const char *leaf, tc_
 
 /* ---- builders ---- */
 
+/* What the builders get, and leave as it is, where there is no memory for a graph, so that they need not ask. */
+static const tc_value no_value;
+static const tc_model no_model = {.value = (tc_value *)&no_value, .values = 1};
+static const tc_graph no_graph = {.model = (tc_model *)&no_model,
+                                  .error = {TC_FAILED, "model: no memory for its layers; free some"}};
+
 tc_graph *tc_graph_begin(const char *name, int height, int width, int channels, int classes) {
     tc_graph *graph = calloc(1, sizeof *graph);
     tc_model *model = calloc(1, sizeof *model);
-    if (!graph || !model) {
+    tc_value *value = calloc(FIRST_ROOM, sizeof *value);
+    if (!graph || !model || !value) {
         free(graph);
         free(model);
-        return NULL;
+        free(value);
+        return (tc_graph *)&no_graph;
     }
     graph->model = model;
+    graph->value_room = FIRST_ROOM;
+    model->value = value;
     snprintf(model->name, sizeof model->name, "%s", name);
     model->classes = classes;
-    if (!grow(graph, &model->value, 0, &graph->value_room, sizeof *model->value)) return graph;
     model->value[model->values++] = (tc_value){.h = height, .w = width, .c = channels, .layer = THE_INPUT};
     if (height < 1 || width < 1 || channels < 1 || height > MAX_SIDE || width > MAX_SIDE || channels > MAX_SIDE)
         mistake(graph, "an input of %d×%d×%d is not an image", height, width, channels);
@@ -291,11 +308,6 @@ static tc_layer *producer(tc_model *m, tc_node x) {
     return m->value[x].layer >= 0 ? &m->layer[m->value[x].layer] : NULL;
 }
 
-/* Nobody but the next layer looks at x: it need not exist. */
-static bool private_value(const tc_model *m, tc_node x) {
-    return m->value[x].users == 1 && !m->value[x].name[0] && x != m->logits;
-}
-
 static void absorb(tc_model *m, tc_layer *into, tc_layer *absorbed) {
     const int index = (int)(into - m->layer);
     m->value[into->output].layer = FUSED_AWAY;
@@ -308,7 +320,7 @@ static void fuse_residual(tc_model *m, tc_layer *sum) {
     for (int i = 1; i >= 0; i--) {
         tc_layer *norm = producer(m, sum->input[i]);
         if (!norm || norm->class != &tc_batch_norm_layer || norm->inputs > 1 || norm->options.relu) continue;
-        if (!private_value(m, norm->output) || sum->input[0] == sum->input[1]) continue;
+        if (!tc_value_private(m, norm->output) || sum->input[0] == sum->input[1]) continue;
         norm->input[norm->inputs++] = sum->input[1 - i];
         absorb(m, norm, sum);
         return;
@@ -317,7 +329,7 @@ static void fuse_residual(tc_model *m, tc_layer *sum) {
 
 static void fuse_relu(tc_model *m, tc_layer *relu) {
     tc_layer *before = producer(m, relu->input[0]);
-    if (!before || before->options.relu || !private_value(m, before->output)) return;
+    if (!before || before->options.relu || !tc_value_private(m, before->output)) return;
     if (before->class != &tc_convolution_layer && before->class != &tc_linear_layer &&
         before->class != &tc_batch_norm_layer)
         return;
@@ -346,20 +358,23 @@ static void fuse(tc_model *m) {
 
 tc_status tc_graph_finish(tc_graph *graph, tc_node logits, tc_model **model, tc_error *error) {
     *model = NULL;
-    if (!graph) return tc_raise(error, TC_FAILED, "model: out of memory");
     tc_model *m = graph->model;
     const tc_value *v = value_at(graph, logits);
     if (v->h != 1 || v->w != 1 || v->c != m->classes)
         mistake(graph, "ends in %d×%d×%d values; %d logits are needed", v->h, v->w, v->c, m->classes);
-    const tc_status status = graph->error.status;
+    tc_status status = graph->error.status;
     if (status == TC_OK) {
         m->logits = logits;
         fuse(m);
-        *model = m;
+        status = tc_model_fold(m, error);
     } else {
         tc_raise(error, status, "%s", graph->error.message);
-        tc_model_free(m);
     }
+    if (graph == &no_graph) return status;
+    if (status == TC_OK)
+        *model = m;
+    else
+        tc_model_free(m);
     free(graph);
     return status;
 }

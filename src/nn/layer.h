@@ -34,6 +34,7 @@ typedef struct tc_layer {
     tc_node output;
     tc_layer_options options;
     int weight, bias;   /* tensors of θ (batch norm: γ, β), −1: none */
+    int gamma, beta;    /* … of a batch norm folded into this convolution, −1: none */
     int mean, variance; /* tensors of the state, −1: none */
 } tc_layer;
 
@@ -50,6 +51,8 @@ struct tc_model {
     int values, layers, tensors, state_tensors;
     tc_value *value; /* [values]; 0 is the input */
     tc_layer *layer; /* [layers], in the order of evaluation */
+    int folded_layers;
+    tc_layer *folded; /* [folded_layers]: the same for evaluation mode (fold.c) */
     tc_tensor *tensor, *state_tensor;
     size_t parameters, state;
     tc_node logits;
@@ -62,6 +65,7 @@ typedef struct tc_step {
     const tc_pass_options *options;
     tc_shape in[TC_MAX_INPUTS], out;
     size_t weight, bias, mean, variance; /* offsets in θ and the state */
+    size_t gamma, beta;                  /* offsets in θ */
     size_t weights;                      /* elements of the weight tensor */
     bool wants_theta, wants_theta_t;     /* the parameters' gradient and its tangent will be asked for */
     bool has_second;                     /* there is a second-order phase */
@@ -87,6 +91,7 @@ typedef struct tc_step {
     void *g, *g_t;    /* flat gradients; NULL: not wanted */
     tc_stream stream; /* this layer's own */
 
+    void *scratch;  /* of a class with TC_SCRATCH: [weights], all such steps' in turn */
     void *plan[6];  /* the layer's convolution or product plans */
     void *saved[6]; /* what its maps hand to each other: statistics, masks, winners */
 } tc_step;
@@ -99,7 +104,8 @@ enum {
     TC_USES_Q = 16,          /* they leave their cotangent, summed and masked, in q */
     TC_PASSES_ON = 32,       /* every input's cotangent is the output's: no map runs (sum) */
     TC_TWO_ADDENDS = 64,     /* the tangent of backward leaves dx_t in two addends */
-    TC_RESIDUAL_IS_Q = 128,  /* input 1's cotangent is q */
+    TC_RESIDUAL_IS_Q = 128,  /* input 1's cotangent is q, and no backward map reads its value */
+    TC_SCRATCH = 256,        /* the maps need room for one more weight tensor while they run */
 };
 
 struct tc_layer_class {
@@ -113,9 +119,20 @@ struct tc_layer_class {
     void (*backward_tangent)(tc_step *step);
 };
 
-extern const tc_layer_class tc_convolution_layer, tc_transposed_layer, tc_linear_layer, tc_batch_norm_layer,
-    tc_activation_layer, tc_max_pool_layer, tc_average_pool_layer, tc_add_layer, tc_concat_layer, tc_scale_layer,
-    tc_dropout_layer, tc_flatten_layer;
+extern const tc_layer_class tc_convolution_layer, tc_folded_layer, tc_transposed_layer, tc_linear_layer,
+    tc_batch_norm_layer, tc_activation_layer, tc_max_pool_layer, tc_average_pool_layer, tc_add_layer, tc_concat_layer,
+    tc_scale_layer, tc_dropout_layer, tc_flatten_layer;
+
+/* Whether nobody but the next layer looks at x: then it need not exist. */
+static inline bool tc_value_private(const tc_model *m, tc_node x) {
+    return m->value[x].users == 1 && !m->value[x].name[0] && x != m->logits;
+}
+
+/* Makes model->folded from model->layer. */
+tc_status tc_model_fold(tc_model *model, tc_error *error);
+
+/* ε of batch norm, PyTorch's. */
+#define TC_NORM_EPSILON 1e-5
 
 /* Reals that a layer keeps between its maps; released with the pass. */
 tc_status tc_step_keep(tc_step *step, int slot, size_t reals, tc_error *error);

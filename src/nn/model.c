@@ -7,6 +7,7 @@ void tc_model_free(tc_model *model) {
     if (!model) return;
     free(model->value);
     free(model->layer);
+    free(model->folded);
     free(model->tensor);
     free(model->state_tensor);
     free(model);

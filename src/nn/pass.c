@@ -31,7 +31,7 @@ static tc_status allocate_tables(tc_pass *pass, tc_error *error) {
     const size_t values = (size_t)pass->model->values;
     tc_status status = TC_OK;
     TC_TRY(tc_new(&pass->shape, values, sizeof *pass->shape, error));
-    TC_TRY(tc_new(&pass->step, (size_t)pass->model->layers, sizeof *pass->step, error));
+    TC_TRY(tc_new(&pass->step, (size_t)pass->layers, sizeof *pass->step, error));
     TC_TRY(tc_new(&pass->value, values, sizeof *pass->value, error));
     TC_TRY(tc_new(&pass->tangent, values, sizeof *pass->tangent, error));
     TC_TRY(tc_new(&pass->cotangent, values, sizeof *pass->cotangent, error));
@@ -53,6 +53,8 @@ tc_status tc_pass_create(tc_device *device, const tc_model *model, const tc_pass
     made->device = device;
     made->model = model;
     made->options = *options;
+    made->layer = options->mode == TC_EVALUATE ? model->folded : model->layer;
+    made->layers = options->mode == TC_EVALUATE ? model->folded_layers : model->layers;
     const size_t before = device->bytes;
     TC_TRY(allocate_tables(made, error));
     TC_TRY(allocate_ends(made, error));
@@ -67,13 +69,13 @@ done:
 void tc_pass_free(tc_pass *pass) {
     if (!pass) return;
     tc_device *device = pass->device;
-    for (int i = 0; pass->step && i < pass->model->layers; i++) {
+    for (int i = 0; pass->step && i < pass->layers; i++) {
         tc_step *step = &pass->step[i];
         if (!step->layer) continue;
         if (step->layer->class->release) step->layer->class->release(step);
         tc_step_release_kept(step);
     }
-    void *held[] = {pass->workspace, pass->x, pass->x_dot, pass->labels, pass->soft, pass->losses};
+    void *held[] = {pass->workspace, pass->scratch, pass->x, pass->x_dot, pass->labels, pass->soft, pass->losses};
     for (size_t i = 0; i < sizeof held / sizeof *held; i++)
         if (held[i]) device->k->release(device, held[i]);
     free(pass->shape);
@@ -146,7 +148,7 @@ static tc_loss loss_of(const tc_pass *pass) {
 }
 
 static void forward(tc_pass *pass, const void *theta, void *state) {
-    for (int i = 0; i < pass->model->layers; i++) {
+    for (int i = 0; i < pass->layers; i++) {
         tc_step *step = &pass->step[i];
         step->theta = theta;
         step->state = state;
@@ -194,14 +196,14 @@ double tc_pass_grad(tc_pass *pass, const void *theta, void *state, void *g_theta
     forward(pass, theta, state);
     const double loss = mean_loss(pass, pass->dlogits);
     clear_seeds(pass);
-    for (int i = pass->model->layers - 1; i >= 0; i--) backward_step(&pass->step[i], g_theta);
+    for (int i = pass->layers - 1; i >= 0; i--) backward_step(&pass->step[i], g_theta);
     deliver(pass, &pass->cotangent[0], g_x);
     return loss;
 }
 
 void tc_pass_grad_jvp(tc_pass *pass, const void *theta_dot, const void *x_dot, void *gdot_theta, void *gdot_x) {
     const tc_kernels *k = pass->device->k;
-    const int layers = pass->model->layers;
+    const int layers = pass->layers;
     gdot_theta = if_wanted(pass, TC_WANT_JVP_THETA, gdot_theta);
     /* In training mode the running statistics have seen this batch already. */
     if (pass->spent) tc_pass_grad(pass, pass->theta, pass->options.mode == TC_TRAIN ? NULL : pass->state, NULL, NULL);
@@ -233,8 +235,8 @@ void tc_pass_grad_jvp(tc_pass *pass, const void *theta_dot, const void *x_dot, v
 /* reaches[v]: the value of v has an influence on `node`. */
 static void mark_ancestors(tc_pass *pass, tc_node node) {
     for (int v = 0; v < pass->model->values; v++) pass->reaches[v] = v == node;
-    for (int i = pass->model->layers - 1; i >= 0; i--) {
-        const tc_layer *layer = &pass->model->layer[i];
+    for (int i = pass->layers - 1; i >= 0; i--) {
+        const tc_layer *layer = &pass->layer[i];
         if (!pass->reaches[layer->output]) continue;
         for (int j = 0; j < layer->inputs; j++) pass->reaches[layer->input[j]] = true;
     }
@@ -243,12 +245,15 @@ static void mark_ancestors(tc_pass *pass, tc_node node) {
 /* A layer that does not lead to the node contributes nothing to its inputs' cotangents. */
 static void contribute_zero(tc_step *step, void *g_theta) {
     const tc_kernels *k = step->device->k;
-    if (g_theta && step->layer->weight >= 0)
+    const tc_layer *layer = step->layer;
+    const size_t c = (size_t)step->out.c;
+    if (g_theta && layer->weight >= 0)
         k->fill(step->device, step->weights, 0, tc_at(step->device, g_theta, step->weight));
-    if (g_theta && step->layer->bias >= 0)
-        k->fill(step->device, (size_t)step->out.c, 0, tc_at(step->device, g_theta, step->bias));
+    if (g_theta && layer->bias >= 0) k->fill(step->device, c, 0, tc_at(step->device, g_theta, step->bias));
+    if (g_theta && layer->gamma >= 0) k->fill(step->device, c, 0, tc_at(step->device, g_theta, step->gamma));
+    if (g_theta && layer->beta >= 0) k->fill(step->device, c, 0, tc_at(step->device, g_theta, step->beta));
     if (step->q) k->fill(step->device, tc_shape_count(step->out), 0, step->q);
-    for (int j = 0; j < step->layer->inputs; j++)
+    for (int j = 0; j < layer->inputs; j++)
         if (step->dx[j]) k->fill(step->device, tc_shape_count(step->in[j]), 0, step->dx[j]);
 }
 
@@ -259,7 +264,7 @@ void tc_pass_vjp(tc_pass *pass, const void *theta, tc_node node, const void *cot
     clear_seeds(pass);
     k->to_layout(pass->device, pass->shape[node], cotangent, at_logits ? pass->dlogits : pass->seed[node]);
     mark_ancestors(pass, node);
-    for (int i = pass->model->layers - 1; i >= 0; i--) {
+    for (int i = pass->layers - 1; i >= 0; i--) {
         tc_step *step = &pass->step[i];
         step->theta = theta;
         if (pass->reaches[step->layer->output])

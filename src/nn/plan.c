@@ -149,7 +149,7 @@ static void choose_shapes(tc_pass *pass) {
 static void find_needs(draft *d) {
     const unsigned want = d->pass->options.want;
     for (int i = 0; i < d->layers; i++) {
-        const tc_layer *layer = &d->model->layer[i];
+        const tc_layer *layer = &d->pass->layer[i];
         bool from = layer->weight >= 0;
         for (int j = 0; j < layer->inputs; j++) from |= d->from_theta[layer->input[j]];
         d->from_theta[layer->output] = from;
@@ -173,9 +173,14 @@ static bool has_tangent(const draft *d, tc_node v) {
     return (d->pass->options.want & TC_WANT_X_DOT) || d->from_theta[v];
 }
 
-static bool backward_reads_x(const draft *d, const tc_layer *layer, bool tangent) {
+static bool is_residual(const tc_layer *layer, int j) {
+    return (layer->class->traits & TC_RESIDUAL_IS_Q) && j == 1;
+}
+
+static bool backward_reads_x(const draft *d, const tc_layer *layer, int j, bool tangent) {
     const unsigned traits = layer->class->traits, want = d->pass->options.want;
     const unsigned for_theta = tangent ? TC_WANT_JVP_THETA : TC_WANT_GRAD_THETA | TC_WANT_JVP_THETA;
+    if (is_residual(layer, j)) return false;
     if (traits & TC_READS_X) return true;
     if ((traits & TC_READS_X_TRAINING) && d->pass->options.mode == TC_TRAIN) return true;
     return (traits & TC_READS_X_THETA) && (want & for_theta);
@@ -183,12 +188,20 @@ static bool backward_reads_x(const draft *d, const tc_layer *layer, bool tangent
 
 /* A max pool lets nothing back to where the ReLU below is zero, so that layer, whose only user it is, need not mask. */
 static bool masked_by_pool(const draft *d, const tc_layer *layer) {
+    if (!layer || (layer->class != &tc_convolution_layer && layer->class != &tc_folded_layer)) return false;
     const tc_value *value = &d->model->value[layer->output];
     const bool seeded = (d->pass->options.want & TC_WANT_FEATURES) && value->name[0];
-    if (layer->class != &tc_convolution_layer || !layer->options.relu || value->users != 1 || seeded) return false;
-    for (const tc_layer *user = layer + 1; user < d->model->layer + d->layers; user++)
+    if (!layer->options.relu || value->users != 1 || seeded) return false;
+    for (const tc_layer *user = layer + 1; user < d->pass->layer + d->layers; user++)
         if (user->input[0] == layer->output) return user->class == &tc_max_pool_layer;
     return false;
+}
+
+/* The layer of this pass that computes x; NULL: none. */
+static const tc_layer *layer_below(const draft *d, tc_node x) {
+    for (const tc_layer *layer = d->pass->layer; layer < d->pass->layer + d->layers; layer++)
+        if (layer->output == x) return layer;
+    return NULL;
 }
 
 static bool masks(const draft *d, const tc_layer *layer) {
@@ -216,7 +229,7 @@ done:
 }
 
 static void walk_forward(draft *d, int i) {
-    const tc_layer *layer = &d->model->layer[i];
+    const tc_layer *layer = &d->pass->layer[i];
     d->value[layer->output] = new_span(d, d->pass->shape[layer->output]);
     for (int j = 0; j < layer->inputs; j++) touch(d, d->value[layer->input[j]], at_forward(d, i));
     touch(d, d->value[layer->output], at_forward(d, i));
@@ -225,12 +238,12 @@ static void walk_forward(draft *d, int i) {
 }
 
 static void walk_forward_tangent(draft *d, int i) {
-    const tc_layer *layer = &d->model->layer[i];
+    const tc_layer *layer = &d->pass->layer[i];
     if (!has_tangent(d, layer->output)) return;
     const int time = at_forward_t(d, i);
     d->tangent[layer->output] = new_span(d, d->pass->shape[layer->output]);
     for (int j = 0; j < layer->inputs; j++) {
-        touch(d, d->value[layer->input[j]], time);
+        if (!is_residual(layer, j)) touch(d, d->value[layer->input[j]], time);
         touch(d, d->tangent[layer->input[j]], time);
     }
     touch(d, d->value[layer->output], time);
@@ -248,12 +261,12 @@ static int place_q(draft *d, const tc_layer *layer, const terms *dy) {
 
 /* The addend that input j's cotangent gets from layer i, or −1 where a new buffer has to be made. */
 static int inherited_term(const tc_layer *layer, int j, int q, const terms *dy) {
-    if ((layer->class->traits & TC_RESIDUAL_IS_Q) && j == 1) return q >= 0 ? q : dy->span[0];
+    if (is_residual(layer, j)) return q >= 0 ? q : dy->span[0];
     return -1;
 }
 
 static tc_status walk_input(draft *d, int i, int j, bool tangent, tc_error *error) {
-    const tc_layer *layer = &d->model->layer[i];
+    const tc_layer *layer = &d->pass->layer[i];
     const tc_node x = layer->input[j];
     const terms *dy = tangent ? &d->dy_t[layer->output] : &d->dy[layer->output];
     terms *dx = tangent ? &d->dy_t[x] : &d->dy[x];
@@ -286,7 +299,7 @@ done:
 }
 
 static void touch_backward(draft *d, int i, int time, bool tangent) {
-    const tc_layer *layer = &d->model->layer[i];
+    const tc_layer *layer = &d->pass->layer[i];
     const places *place = &d->place[i];
     if (backward_reads_y(d, layer)) touch(d, d->value[layer->output], time);
     touch(d, place->q, time);
@@ -296,14 +309,14 @@ static void touch_backward(draft *d, int i, int time, bool tangent) {
     for (int j = 0; j < layer->inputs; j++) {
         touch(d, tangent ? place->dx_t[j] : place->dx[j], time);
         if (tangent) touch(d, place->dx_u[j], time);
-        if (!backward_reads_x(d, layer, tangent)) continue;
+        if (!backward_reads_x(d, layer, j, tangent)) continue;
         touch(d, d->value[layer->input[j]], time);
         if (tangent) touch(d, d->tangent[layer->input[j]], time);
     }
 }
 
 static tc_status walk_backward(draft *d, int i, bool tangent, tc_error *error) {
-    const tc_layer *layer = &d->model->layer[i];
+    const tc_layer *layer = &d->pass->layer[i];
     const terms *dy = tangent ? &d->dy_t[layer->output] : &d->dy[layer->output];
     tc_status status = TC_OK;
     if (!dy->count) return TC_OK;
@@ -364,13 +377,15 @@ static size_t offset_of(const tc_tensor *tensors, int index) {
 static tc_status resolve_step(draft *d, int i, tc_error *error) {
     tc_pass *pass = d->pass;
     const tc_model *m = d->model;
-    const tc_layer *layer = &m->layer[i];
+    const tc_layer *layer = &pass->layer[i];
     const places *place = &d->place[i];
     tc_step *s = &pass->step[i];
     *s =
         (tc_step){.device = pass->device, .layer = layer, .options = &pass->options, .out = pass->shape[layer->output]};
     s->weight = offset_of(m->tensor, layer->weight);
     s->bias = offset_of(m->tensor, layer->bias);
+    s->gamma = offset_of(m->tensor, layer->gamma);
+    s->beta = offset_of(m->tensor, layer->beta);
     s->mean = offset_of(m->state_tensor, layer->mean);
     s->variance = offset_of(m->state_tensor, layer->variance);
     s->weights = layer->weight >= 0 ? m->tensor[layer->weight].count : 0;
@@ -378,8 +393,8 @@ static tc_status resolve_step(draft *d, int i, tc_error *error) {
     s->wants_theta_t = layer->weight >= 0 && (pass->options.want & TC_WANT_JVP_THETA);
     s->has_second = d->second;
     s->masks = masks(d, layer);
-    s->masks_below = layer->class == &tc_max_pool_layer && m->value[layer->input[0]].layer >= 0 &&
-                     masked_by_pool(d, &m->layer[m->value[layer->input[0]].layer]);
+    s->masks_below = layer->class == &tc_max_pool_layer && masked_by_pool(d, layer_below(d, layer->input[0]));
+    s->scratch = pass->scratch;
     s->y = pass->value[layer->output];
     s->y_t = pass->tangent[layer->output];
     s->dy = pass->cotangent[layer->output];
@@ -397,6 +412,17 @@ static tc_status resolve_step(draft *d, int i, tc_error *error) {
         s->wants_dx_t |= s->dx_t[j] != NULL;
     }
     return layer->class->plan ? layer->class->plan(s, error) : TC_OK;
+}
+
+/* Its layers run one after the other, so room for the largest serves all. */
+static tc_status allocate_scratch(tc_pass *pass, tc_error *error) {
+    size_t most = 0;
+    for (int i = 0; i < pass->layers; i++) {
+        if (!(pass->layer[i].class->traits & TC_SCRATCH)) continue;
+        const size_t count = pass->model->tensor[pass->layer[i].weight].count;
+        if (count > most) most = count;
+    }
+    return most ? tc_device_reals(pass->device, most, &pass->scratch, error) : TC_OK;
 }
 
 static tc_status resolve_all(draft *d, tc_error *error) {
@@ -419,11 +445,11 @@ done:
 /* ---- the whole ---- */
 
 static tc_status begin(draft *d, tc_pass *pass, tc_error *error) {
-    const size_t values = (size_t)pass->model->values, layers = (size_t)pass->model->layers;
+    const size_t values = (size_t)pass->model->values, layers = (size_t)pass->layers;
     /* Per value a value, a tangent and a seed; per layer q, q_t and, per input, dx, dx_t, dx_u; the loss's two. */
     const size_t room = 3 * values + layers * (2 + 3 * TC_MAX_INPUTS) + 2;
     tc_status status = TC_OK;
-    *d = (draft){.pass = pass, .model = pass->model, .layers = pass->model->layers, .dlogits = -1, .dlogits_t = -1};
+    *d = (draft){.pass = pass, .model = pass->model, .layers = pass->layers, .dlogits = -1, .dlogits_t = -1};
     d->second = pass->options.want & (TC_WANT_JVP_THETA | TC_WANT_JVP_X);
     TC_TRY(tc_new(&d->span, room, sizeof *d->span, error));
     TC_TRY(tc_new(&d->shared, room, sizeof *d->shared, error));
@@ -473,6 +499,7 @@ tc_status tc_pass_plan(tc_pass *pass, tc_error *error) {
     find_needs(&d);
     TC_TRY(walk(&d, error));
     TC_TRY(allocate_workspace(&d, error));
+    TC_TRY(allocate_scratch(pass, error));
     TC_TRY(resolve_all(&d, error));
 done:
     finish(&d);

@@ -9,6 +9,8 @@ struct tc_pass {
     tc_device *device;
     const tc_model *model;
     tc_pass_options options;
+    const tc_layer *layer; /* [layers]: the model's for this mode */
+    int layers;
     tc_shape *shape;     /* [values], in the device's layout */
     tc_step *step;       /* [layers] */
     void **value;        /* [values]; NULL where fused away */
@@ -23,7 +25,8 @@ struct tc_pass {
     int32_t *labels;
     void *soft, *losses;
     void *dlogits, *dlogits_t;
-    void **seed; /* [values]: a named value's cotangent from outside; NULL: none */
+    void *scratch; /* every step's that needs one, in turn */
+    void **seed;   /* [values]: a named value's cotangent from outside; NULL: none */
     tc_stream stream;
     const void *theta; /* of the last tc_pass_grad, as the state, for a direction that comes too late */
     void *state;

@@ -188,6 +188,7 @@ static void crafting_is_refused_or_stopped(void **state) {
     tocsin_craft(s->device, data, threat, attack, options, models, count, 3, NULL, &poison, NULL, e)
     refused("gradient-matching", CRAFT(s->data, s->threat, "gradient-machting", NULL, surrogates, 1));
     refused("rho", CRAFT(s->data, s->threat, "gradient-matching", ((settings){"rho=-1", NULL}), surrogates, 1));
+    refused("no norm", CRAFT(s->data, s->threat, "gradient-matching", ((settings){"p=two", NULL}), surrogates, 1));
     refused("steps", CRAFT(s->data, s->threat, "gradient-matching", ((settings){"step=9", NULL}), surrogates, 1));
     refused("surrogate", CRAFT(s->data, s->threat, "gradient-matching", sapa, NULL, 0));
     refused("surrogate 1", CRAFT(s->data, s->threat, "gradient-matching", sapa, surrogates, 2));

@@ -35,6 +35,9 @@ refuse 2 'craft: the spec has 2 attacks; choose one with --attack LABEL' craft "
 refuse 2 "craft: --attack 'gradient-matchin' is not in the spec; did you mean 'gradient-matching'?" craft "$spec" --out p --attack gradient-matchin
 refuse 2 'craft: gradient-matching needs a surrogate; train one with `tocsin train --network surrogate` and give it with --surrogate' \
     craft "$spec" --out p --attack gradient-matching
+# before data are opened or a surrogate is read
+refuse 2 "--set: attacks.1.p: 'x' is no norm; give a number from 1 or inf" craft "$spec" --out p --attack gradient-matching \
+    --surrogate nothing.safetensors --set dataset.source=idx:nowhere --set attacks.1.p=x
 head -c 1000 victim.safetensors >cut.safetensors
 for file in cut.safetensors nothing.safetensors "$spec"; do
     "$tocsin" evaluate "$spec" --weights "$file" 2>err.txt

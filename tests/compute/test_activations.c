@@ -80,6 +80,24 @@ static void test_sharing(void **state) {
     }
 }
 
+/* The ReLU's mask over any number of addends, in the first one's place. */
+static void test_masked_sums(void **state) {
+    (void)state;
+    for (int terms = 1; terms <= TC_MAX_TERMS; terms++) {
+        const double *y = value(0, noise(N));
+        double *expected = garbage(N), *first = noise(N);
+        tc_sum dy = {terms, {first}};
+        for (int t = 1; t < terms; t++) dy.term[t] = noise(N);
+        for (int i = 0; i < N; i++) {
+            double sum = 0;
+            for (int t = 0; t < terms; t++) sum += ((const double *)dy.term[t])[i];
+            expected[i] = y[i] > 0 ? sum : 0;
+        }
+        on.k->activation_backward(on.device, TC_RELU, 0, N, NULL, y, dy, first);
+        agree(N, first, expected, 1e-14, "masked sum");
+    }
+}
+
 static void test_kinks(void **state) {
     (void)state;
     double x[4] = {0, 6, -0.0, 3}, y[4], dx[4];
@@ -97,6 +115,7 @@ static void test_kinks(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {KERNEL_TEST(test_values), KERNEL_TEST(test_derivatives),
-                                       KERNEL_TEST(test_sharing), KERNEL_TEST(test_kinks)};
+                                       KERNEL_TEST(test_sharing), KERNEL_TEST(test_masked_sums),
+                                       KERNEL_TEST(test_kinks)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

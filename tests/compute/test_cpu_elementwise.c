@@ -12,7 +12,7 @@ static void test_vectors(void **state) {
     for (int s = 0; s < SIZES; s++) {
         const size_t n = sizes[s];
         const pair a = noise(n), b = noise(n), c = noise(n), y = garbage(n), z = garbage(n), w = garbage(n),
-                   v = copied(a);
+                   r = garbage(n), v = copied(a);
         BOTH(d) {
             ON(d, fill, n, -1.25, y.at[d]);
             ON(d, axpby, n, 0.7, a.at[d], 0.2, y.at[d]);
@@ -22,7 +22,9 @@ static void test_vectors(void **state) {
             ON(d, multiply, n, b.at[d], c.at[d], w.at[d], true);
             ON(d, add, n, (tc_sum){4, {v.at[d], b.at[d], c.at[d], v.at[d]}}, v.at[d]);
             ON(d, clamp, n, -0.3, 1.1, v.at[d]);
+            ON(d, add_relu, n, (tc_sum){2, {a.at[d], c.at[d]}}, r.at[d]);
         }
+        same(r, "add_relu");
         same(y, "axpby");
         same(z, "axpby that overwrites");
         same(w, "multiply");
@@ -79,10 +81,10 @@ static void test_optimisers(void **state) {
 
 static void check_activation(tc_activation_kind kind, size_t n, int terms) {
     const pair x = filled(n, 0, 3), x_t = noise(n), y = garbage(n), y_t = garbage(n), dx_t = garbage(n);
-    const pair dy[3] = {noise(n), noise(n), noise(n)}, dy_t[3] = {noise(n), noise(n), noise(n)};
+    const pair dy[4] = {noise(n), noise(n), noise(n), noise(n)}, dy_t[4] = {noise(n), noise(n), noise(n), noise(n)};
     BOTH(d) {
-        const tc_sum q = {terms, {dy[0].at[d], dy[1].at[d], dy[2].at[d]}};
-        const tc_sum q_t = {terms, {dy_t[0].at[d], dy_t[1].at[d], dy_t[2].at[d]}};
+        const tc_sum q = {terms, {dy[0].at[d], dy[1].at[d], dy[2].at[d], dy[3].at[d]}};
+        const tc_sum q_t = {terms, {dy_t[0].at[d], dy_t[1].at[d], dy_t[2].at[d], dy_t[3].at[d]}};
         const void *from = kind <= TC_RELU6 ? NULL : x.at[d];
         ON(d, activation, kind, 0.1, n, x.at[d], y.at[d]);
         ON(d, activation_tangent, kind, 0.1, n, from, y.at[d], x_t.at[d], y_t.at[d]);
@@ -99,7 +101,7 @@ static void test_activations(void **state) {
     (void)state;
     for (int kind = TC_RELU; kind <= TC_GELU; kind++)
         for (int s = 0; s < SIZES; s++)
-            for (int terms = 1; terms <= 3; terms++) check_activation((tc_activation_kind)kind, sizes[s], terms);
+            for (int terms = 1; terms <= 4; terms++) check_activation((tc_activation_kind)kind, sizes[s], terms);
 }
 
 /* ---- shapes ---- */

@@ -5,8 +5,9 @@
 
 static const struct {
     int n, h, w, c, block, abreast;
-} shapes[] = {{2, 3, 5, 6, 0, 0},   {2, 3, 5, 48, 8, 0},  {1, 4, 4, 32, 16, 0}, {5, 1, 1, 7, 0, 0},
-              {40, 9, 9, 16, 8, 0}, {3, 2, 2, 130, 0, 0}, {32, 3, 4, 6, 1, 16}};
+} shapes[] = {{2, 3, 5, 6, 0, 0},  {2, 3, 5, 48, 8, 0},  {1, 4, 4, 32, 16, 0},
+              {5, 1, 1, 7, 0, 0},  {40, 9, 9, 16, 8, 0}, {3, 2, 2, 130, 0, 0},
+              {6, 27, 1, 1, 0, 0}, {2, 3, 4, 5, 1, 0},   {32, 3, 4, 6, 1, 16}};
 enum { SHAPES = sizeof shapes / sizeof *shapes, PANELS = SHAPES - 1 /* the last has images abreast */ };
 
 static tc_shape shape_at(int i) {

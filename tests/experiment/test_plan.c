@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -165,6 +166,138 @@ static void test_keys(void **state) {
     }
 }
 
+/* ---- sweeps ---- */
+
+static const char swept[] = "trials: 2\n"
+                            "dataset: {source: glyphs}\n"
+                            "surrogate: {model: lenet, count: 2}\n"
+                            "victim: {model: lenet}\n"
+                            "attacks:\n"
+                            "  - name: gradient-matching\n"
+                            "  - {name: gradient-matching, label: SAPA, sharpness: worst-case}\n"
+                            "sweep:\n"
+                            "  grid: {threat.epsilon: [4, 8], attacks.SAPA.rho: &rhos [0.01, 0.05]}\n"
+                            "  cells:\n"
+                            "    - {threat.epsilon: 8, victim.train.epochs: 20}\n";
+
+static double factor(const tc_cell *cell, const char *name) {
+    const json_t *value = json_object_get(cell->factors, name);
+    assert_true(json_is_number(value));
+    return json_number_value(value);
+}
+
+static int count_cells(const tc_plan *plan, const char *label, double epsilon) {
+    int count = 0;
+    for (int c = 0; c < plan->cells; c++)
+        count += !strcmp(json_string_value(json_object_get(plan->cell[c].factors, "label")), label) &&
+                 fabs(factor(&plan->cell[c], "epsilon") - epsilon) <= 0;
+    return count;
+}
+
+/* ρ is SAPA's alone: the others' cells do not stand there once for each of its values. */
+static void test_sweep(void **state) {
+    (void)state;
+    tc_plan *plan = make(swept, NULL, 0);
+    assert_int_equal(plan->variants, 5);
+    assert_int_equal(plan->cells, 2 + 2 + 4 + 3);
+    assert_int_equal(count_cells(plan, "random-noise", 4), 1);
+    assert_int_equal(count_cells(plan, "random-noise", 8), 2);
+    assert_int_equal(count_cells(plan, "SAPA", 4), 2);
+    assert_int_equal(count_cells(plan, "SAPA", 8), 3);
+    /* All share the surrogates; of the clean victims there are two kinds; the longer victims share the poisons, but for
+     * SAPA's, whose ρ is the default there and 0.05 in the grid: the same again. */
+    expect_phases(plan, 2 * 2, 2 * 2, 2 * 8, 2 * 11);
+    check_order(plan);
+    assert_int_equal(json_array_size(plan->sweep), 3);
+    static const char *const names[] = {"epsilon", "rho", "victim.train.epochs"};
+    for (size_t i = 0; i < 3; i++) assert_string_equal(json_string_value(json_array_get(plan->sweep, i)), names[i]);
+    const tc_cell *last = &plan->cell[plan->cells - 1], *first = &plan->cell[0];
+    assert_true(fabs(factor(last, "victim.train.epochs") - 20) <= 0);
+    assert_true(fabs(factor(last, "rho") - 0.05) <= 0);
+    assert_true(fabs(factor(first, "victim.train.epochs") - 160) <= 0); /* the default, for whoever makes the table */
+    for (int c = 0; c < plan->cells; c++) { /* what is swept for SAPA only is no factor of the others */
+        const char *label = json_string_value(json_object_get(plan->cell[c].factors, "label"));
+        assert_int_equal(json_object_get(plan->cell[c].factors, "rho") != NULL, !strcmp(label, "SAPA"));
+    }
+    tc_plan_free(plan);
+}
+
+/* Factors of one victim of several stand in its cells only. */
+static void test_sweep_of_victims(void **state) {
+    (void)state;
+    tc_plan *plan = make("trials: 1\n"
+                         "dataset: {source: glyphs}\n"
+                         "surrogate: {model: logreg}\n"
+                         "victims: [{model: lenet}, {model: logreg, label: small}]\n"
+                         "attacks: [{name: random-noise}]\n"
+                         "sweep: {grid: {victims.small.train.epochs: [3, 4], dataset.source: [glyphs, shapes10]}}\n",
+                         NULL, 0);
+    assert_int_equal(plan->variants, 4);
+    assert_int_equal(plan->cells, 2 + 4);
+    expect_phases(plan, 0, 6, 2, 6);
+    for (int c = 0; c < plan->cells; c++) {
+        const bool small_one = !strcmp(json_string_value(json_object_get(plan->cell[c].factors, "victim")), "small");
+        assert_int_equal(json_object_get(plan->cell[c].factors, "victim.train.epochs") != NULL, small_one);
+    }
+    assert_string_equal(json_string_value(json_object_get(plan->cell[2].factors, "dataset")), "shapes10");
+    tc_plan_free(plan);
+}
+
+/* What is written to spec.resolved.yaml makes the same plan, although the control has become the first attack there. */
+static void test_round_trip(void **state) {
+    (void)state;
+    static const char *const texts[] = {small, swept};
+    for (size_t i = 0; i < 2; i++) {
+        char path[TC_PATH_SIZE];
+        tc_error error = {0};
+        tc_plan *plan = make(texts[i], NULL, 0), *again = NULL;
+        assert_int_equal(tc_path_format(path, &error, "%s/resolved.yaml", folder), TC_OK);
+        assert_int_equal(tc_plan_save_yaml(plan, path, &error), TC_OK);
+        if (tc_plan_make(path, NULL, 0, &again, &error) != TC_OK) fail_msg("%s", error.message);
+        assert_int_equal(plan->phases, again->phases);
+        for (int p = 0; p < plan->phases; p++) assert_string_equal(plan->phase[p].key, again->phase[p].key);
+        assert_int_equal(plan->cells, again->cells);
+        for (int c = 0; c < plan->cells; c++) assert_true(json_equal(plan->cell[c].factors, again->cell[c].factors));
+        json_t *first = tc_plan_json(plan), *second = tc_plan_json(again);
+        assert_true(json_equal(first, second)); /* the sweep too, and the name that was the first file's */
+        json_decref(first);
+        json_decref(second);
+        tc_plan_free(plan);
+        tc_plan_free(again);
+    }
+}
+
+/* ---- extends ---- */
+
+static void test_extends(void **state) {
+    (void)state;
+    tc_error error = {0};
+    tc_plan *plan = NULL;
+    write_spec("base.yaml", "name: base\n"
+                            "seed: 7\n"
+                            "threat: {epsilon: 8, ratio: 0.02}\n"
+                            "victim: {model: lenet, train: {epochs: 9}}\n"
+                            "attacks: [{name: random-noise}, {name: gradient-matching, steps: 9}]\n"
+                            "sweep: {grid: {seed: [1, 2, 3]}}\n");
+    write_spec("middle.yaml", "extends: base.yaml\ntrials: 5\nthreat: {ratio: 0.03}\n");
+    const char *path = write_spec("top.yaml", "extends: ./middle.yaml\n"
+                                              "victims: [{model: lenet}, {model: logreg}]\n"
+                                              "attacks: [{name: gradient-matching}]\n"
+                                              "sweep: {grid: {seed: [1, 2]}}\n");
+    if (tc_plan_make(path, NULL, 0, &plan, &error) != TC_OK) fail_msg("%s", error.message);
+    assert_string_equal(plan->base->study.name, "top");
+    assert_int_equal(plan->trials, 5);
+    assert_true(fabs(plan->base->threat.epsilon - 8) <= 0 && fabs(plan->base->threat.ratio - 0.03) <= 0);
+    assert_int_equal(plan->base->victim_count, 2);
+    assert_int_equal(plan->base->victims[0].train.epochs, 160); /* the list is another one, not a change of the old */
+    assert_int_equal(plan->base->attack_count, 2);
+    assert_string_equal(plan->base->attacks[0].name, "random-noise");
+    assert_true(plan->base->control_added);
+    assert_int_equal(plan->variants, 2);
+    assert_int_equal(plan->variant[1]->study.seed, 2);
+    tc_plan_free(plan);
+}
+
 static int make_folder(void **state) {
     (void)state;
     return mkdtemp(folder) == NULL;
@@ -177,9 +310,9 @@ static int remove_folder(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sharing),
-        cmocka_unit_test(test_victims),
-        cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_sharing), cmocka_unit_test(test_victims),          cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_sweep),   cmocka_unit_test(test_sweep_of_victims), cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_extends),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

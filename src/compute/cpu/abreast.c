@@ -46,7 +46,7 @@ static int most(int a, int b) {
 
 /* Row y of a group: [16][h][w][c] → [c][h][w][16], zeros for images beyond the batch. */
 static void gather_row(const float *images, int count, int h, int w, int channels, int y, float *to) {
-    const size_t image = (size_t)(h * w * channels);
+    const size_t image = (size_t)h * (size_t)w * (size_t)channels;
     for (int c = 0; c < channels; c++) {
         float *line = to + ((size_t)c * (size_t)h + (size_t)y) * (size_t)w * LANES;
         for (int x = 0; x < w; x++, line += LANES) {
@@ -57,7 +57,7 @@ static void gather_row(const float *images, int count, int h, int w, int channel
 }
 
 static void scatter_row(const float *group, int count, int h, int w, int channels, int y, float *images) {
-    const size_t image = (size_t)(h * w * channels);
+    const size_t image = (size_t)h * (size_t)w * (size_t)channels;
     for (int c = 0; c < channels; c++) {
         const float *line = group + ((size_t)c * (size_t)h + (size_t)y) * (size_t)w * LANES;
         for (int x = 0; x < w; x++, line += LANES)
@@ -67,7 +67,7 @@ static void scatter_row(const float *group, int count, int h, int w, int channel
 
 /* Rows of all groups are the work to share; called by every thread of a team. */
 static void gather(int n, int h, int w, int channels, const float *images, float *to) {
-    const size_t image = (size_t)(h * w * channels);
+    const size_t image = (size_t)h * (size_t)w * (size_t)channels;
     const int groups = (n + LANES - 1) / LANES;
 #pragma omp for schedule(static)
     for (int i = 0; i < groups * h; i++) {
@@ -77,7 +77,7 @@ static void gather(int n, int h, int w, int channels, const float *images, float
 }
 
 static void scatter(int n, int h, int w, int channels, const float *from, float *images) {
-    const size_t image = (size_t)(h * w * channels);
+    const size_t image = (size_t)h * (size_t)w * (size_t)channels;
     const int groups = (n + LANES - 1) / LANES;
 #pragma omp for schedule(static)
     for (int i = 0; i < groups * h; i++) {

@@ -60,29 +60,27 @@ static int own_formats(tc_shape s, dnnl_format_tag_t *tags) {
     return count;
 }
 
-static dnnl_memory_desc_t activation_desc(tc_shape s, dnnl_format_tag_t tag) {
-    return tc_dnn_desc(4, (const int[]){s.n, s.c, s.h, s.w}, tag);
+static tc_dnn_layout activation_layout(tc_shape s, dnnl_format_tag_t tag) {
+    return tc_dnn_tagged(4, (const int[]){s.n, s.c, s.h, s.w}, tag);
 }
 
-static dnnl_memory_desc_t weights_desc(const tc_convolution *g, bool any) {
+static tc_dnn_layout weights_layout(const tc_convolution *g, bool any) {
     const int o = g->out.c / g->groups, i = g->in.c / g->groups, k = g->kernel;
     if (g->groups > 1)
-        return tc_dnn_desc(5, (const int[]){g->groups, o, i, k, k}, any ? dnnl_format_tag_any : dnnl_goihw);
-    return tc_dnn_desc(4, (const int[]){o, i, k, k}, any ? dnnl_format_tag_any : dnnl_oihw);
+        return tc_dnn_tagged(5, (const int[]){g->groups, o, i, k, k}, any ? dnnl_format_tag_any : dnnl_goihw);
+    return tc_dnn_tagged(4, (const int[]){o, i, k, k}, any ? dnnl_format_tag_any : dnnl_oihw);
 }
 
-static dnnl_memory_desc_t bias_desc(const tc_convolution *g) {
-    return tc_dnn_desc(1, (const int[]){g->out.c}, dnnl_x);
+static tc_dnn_layout bias_layout(const tc_convolution *g) {
+    return tc_dnn_tagged(1, (const int[]){g->out.c}, dnnl_x);
 }
 
 /* ---- choosing an algorithm ---- */
 
-typedef enum sense { FORWARD, DATA, GRADIENT } sense;
-
 typedef struct request {
     tc_device *device;
     const tc_convolution *g;
-    sense kind;
+    tc_dnn_sense kind;
     bool bias;
     dnnl_primitive_attr_t attributes;
 } request;
@@ -92,43 +90,28 @@ static bool winograd_fits(const tc_convolution *g) {
            g->out.block == 16 && g->in.c >= 32 && g->out.c >= 32;
 }
 
-static dnnl_status_t describe(const request *r, sense kind, dnnl_alg_kind_t algorithm, const dnnl_memory_desc_t *src,
-                              const dnnl_memory_desc_t *dst, dnnl_convolution_desc_t *desc) {
-    const tc_convolution *g = r->g;
-    const dnnl_memory_desc_t weights = weights_desc(g, true), bias = bias_desc(g);
-    const dnnl_dims_t stride = {g->stride, g->stride}, pad = {g->padding, g->padding};
-    /* Padding behind the image: what is left so that the last window ends at the last pixel used. */
-    const dnnl_dims_t behind = {(g->out.h - 1) * g->stride + g->kernel - g->in.h - g->padding,
-                                (g->out.w - 1) * g->stride + g->kernel - g->in.w - g->padding};
-    if (kind == FORWARD)
-        return dnnl_convolution_forward_desc_init(desc, dnnl_forward_training, algorithm, src, &weights,
-                                                  r->bias ? &bias : NULL, dst, stride, pad, behind);
-    if (kind == DATA)
-        return dnnl_convolution_backward_data_desc_init(desc, algorithm, src, &weights, dst, stride, pad, behind);
-    return dnnl_convolution_backward_weights_desc_init(desc, algorithm, src, &weights, r->bias ? &bias : NULL, dst,
-                                                       stride, pad, behind);
-}
-
 static dnnl_primitive_desc_t propose(const request *r, dnnl_alg_kind_t algorithm, dnnl_format_tag_t from,
                                      dnnl_format_tag_t to) {
-    const dnnl_memory_desc_t src = activation_desc(r->g->in, from), dst = activation_desc(r->g->out, to);
-    const dnnl_engine_t engine = tc_cpu_state_of(r->device)->engine;
-    dnnl_convolution_desc_t desc;
-    dnnl_primitive_desc_t hint = NULL, pd = NULL;
-    if (r->kind != FORWARD) {
-        if (describe(r, FORWARD, algorithm, &src, &dst, &desc) != dnnl_success) return NULL;
-        if (dnnl_primitive_desc_create(&hint, &desc, NULL, engine, NULL) != dnnl_success) return NULL;
-    }
-    if (describe(r, r->kind, algorithm, &src, &dst, &desc) != dnnl_success ||
-        dnnl_primitive_desc_create(&pd, &desc, r->attributes, engine, hint) != dnnl_success)
-        pd = NULL;
-    if (hint) dnnl_primitive_desc_destroy(hint);
-    return pd;
+    const tc_convolution *g = r->g;
+    const tc_dnn_layout bias = bias_layout(g);
+    const tc_dnn_convolution c = {
+        .algorithm = algorithm,
+        .in = activation_layout(g->in, from),
+        .weights = weights_layout(g, true),
+        .out = activation_layout(g->out, to),
+        .bias = r->bias ? &bias : NULL,
+        .stride = {g->stride, g->stride},
+        .before = {g->padding, g->padding},
+        /* What is left so that the last window ends at the last pixel used. */
+        .after = {(g->out.h - 1) * g->stride + g->kernel - g->in.h - g->padding,
+                  (g->out.w - 1) * g->stride + g->kernel - g->in.w - g->padding},
+    };
+    return tc_dnn_plan_convolution(r->device, r->kind, &c, r->attributes);
 }
 
 /* The layouts to try, cheapest first: none reordered; a small input reordered; both plain. */
 static int layouts_to_try(const tc_convolution *g, dnnl_format_tag_t pairs[DIRECT_FORMATS][2]) {
-    dnnl_format_tag_t in[MAX_FORMATS], out[MAX_FORMATS];
+    dnnl_format_tag_t in[MAX_FORMATS] = {dnnl_nhwc}, out[MAX_FORMATS] = {dnnl_nhwc};
     const int ins = own_formats(g->in, in), outs = own_formats(g->out, out);
     int count = 0;
     for (int i = 0; i < ins; i++)
@@ -185,49 +168,38 @@ static tc_status plan_reorder(tc_device *device, tc_shape s, dnnl_format_tag_t t
     if (is_own(s, tag)) return TC_OK;
     dnnl_format_tag_t own[MAX_FORMATS];
     own_formats(s, own);
-    const dnnl_memory_desc_t mine = activation_desc(s, own[0]), theirs = activation_desc(s, tag);
+    const tc_dnn_layout mine = activation_layout(s, own[0]), theirs = activation_layout(s, tag);
     tc_status status = tc_dnn_allocate(device, &theirs, temporary, error);
     if (status == TC_OK)
         status = tc_dnn_reorder_create(device, back ? &theirs : &mine, back ? &mine : &theirs, false, op, error);
     return status;
 }
 
-typedef struct argument_list {
-    int count;
-    int role[TC_OP_ARGUMENTS];
-    dnnl_query_t query[TC_OP_ARGUMENTS]; /* of the argument's descriptor */
-} argument_list;
-
-static const argument_list roles_of[] = {
-    [FORWARD] = {4,
-                 {DNNL_ARG_SRC, DNNL_ARG_DST, DNNL_ARG_WEIGHTS, DNNL_ARG_BIAS},
-                 {dnnl_query_src_md, dnnl_query_dst_md, dnnl_query_weights_md, dnnl_query_weights_md}},
-    [DATA] = {3,
-              {DNNL_ARG_DIFF_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_WEIGHTS},
-              {dnnl_query_diff_src_md, dnnl_query_diff_dst_md, dnnl_query_weights_md}},
-    [GRADIENT] = {4,
-                  {DNNL_ARG_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_DIFF_BIAS},
-                  {dnnl_query_src_md, dnnl_query_diff_dst_md, dnnl_query_diff_weights_md, dnnl_query_diff_weights_md}},
+/* The arguments of each direction: in-side activation, out-side activation, weights, bias. */
+static const int roles[][TC_OP_ARGUMENTS] = {
+    [TC_DNN_FORWARD] = {DNNL_ARG_SRC, DNNL_ARG_DST, DNNL_ARG_WEIGHTS, DNNL_ARG_BIAS},
+    [TC_DNN_DATA] = {DNNL_ARG_DIFF_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_WEIGHTS},
+    [TC_DNN_GRADIENT] = {DNNL_ARG_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_DIFF_BIAS},
 };
 
-/* Plans one direction; afterwards d->op.desc[2] says how it wants its weights. */
+/* Plans one direction; afterwards wanted(d) says how it wants its weights. */
 static tc_status plan_direction(const request *r, direction *d, tc_error *error) {
-    const argument_list *roles = &roles_of[r->kind];
-    const int arguments = r->kind == DATA || r->bias ? roles->count : roles->count - 1;
     dnnl_format_tag_t tag[2];
     dnnl_primitive_desc_t pd = choose(r, tag);
     if (!pd)
         return tc_raise(error, TC_FAILED,
                         "oneDNN: no convolution %d→%d, window %d, stride %d, groups %d; use --device reference",
                         r->g->in.c, r->g->out.c, r->g->kernel, r->g->stride, r->g->groups);
-    dnnl_memory_desc_t desc[TC_OP_ARGUMENTS];
-    for (int i = 0; i < arguments; i++) desc[i] = *dnnl_primitive_desc_query_md(pd, roles->query[i], i == 3);
     tc_status status = TC_OK;
-    TC_TRY(tc_dnn_op_create(r->device, pd, arguments, roles->role, desc, &d->op, error));
-    TC_TRY(plan_reorder(r->device, r->g->in, tag[0], r->kind == DATA, &d->in[0], &d->temporary[0], error));
-    TC_TRY(plan_reorder(r->device, r->g->out, tag[1], r->kind == FORWARD, &d->in[1], &d->temporary[1], error));
+    TC_TRY(tc_dnn_op_create(r->device, pd, r->bias ? 4 : 3, roles[r->kind], &d->op, error));
+    TC_TRY(plan_reorder(r->device, r->g->in, tag[0], r->kind == TC_DNN_DATA, &d->in[0], &d->temporary[0], error));
+    TC_TRY(plan_reorder(r->device, r->g->out, tag[1], r->kind == TC_DNN_FORWARD, &d->in[1], &d->temporary[1], error));
 done:
     return status;
+}
+
+static tc_dnn_layout wanted(const direction *d) {
+    return tc_dnn_op_layout(&d->op, 2);
 }
 
 /* A forward operation that adds to its result has to find there what it adds to. */
@@ -235,8 +207,8 @@ static tc_status plan_accumulation(tc_device *device, tc_shape out, direction *d
     dnnl_format_tag_t own[MAX_FORMATS];
     if (!tc_dnn_op_exists(&d->in[1])) return TC_OK;
     own_formats(out, own);
-    const dnnl_memory_desc_t mine = activation_desc(out, own[0]);
-    return tc_dnn_reorder_create(device, &mine, &d->op.desc[1], false, &d->before, error);
+    const tc_dnn_layout mine = activation_layout(out, own[0]), theirs = tc_dnn_op_layout(&d->op, 1);
+    return tc_dnn_reorder_create(device, &mine, &theirs, false, &d->before, error);
 }
 
 static void destroy_direction(tc_device *device, direction *d) {
@@ -250,10 +222,10 @@ static void destroy_direction(tc_device *device, direction *d) {
 
 /* Runs one direction on (in-side activation, out-side activation, weights, bias), reordering around it where planned.
  */
-static void run_direction(const tc_device *device, const direction *d, sense kind, const void *in, const void *out,
-                          const void *weights, const void *bias) {
+static void run_direction(const tc_device *device, const direction *d, tc_dnn_sense kind, const void *in,
+                          const void *out, const void *weights, const void *bias) {
     const void *side[2] = {in, out};
-    const int result = kind == FORWARD ? 1 : kind == DATA ? 0 : -1;
+    const int result = kind == TC_DNN_FORWARD ? 1 : kind == TC_DNN_DATA ? 0 : -1;
     const void *given[TC_OP_ARGUMENTS] = {in, out, weights, bias};
     for (int i = 0; i < 2; i++) {
         if (!tc_dnn_op_exists(&d->in[i])) continue;
@@ -269,12 +241,12 @@ static void run_direction(const tc_device *device, const direction *d, sense kin
 
 /* ---- weights ---- */
 
-static tc_status plan_packed(tc_device *device, const tc_convolution *g, const dnnl_memory_desc_t *wanted, packed *p,
+static tc_status plan_packed(tc_device *device, const tc_convolution *g, const direction *d, packed *p,
                              tc_error *error) {
-    const dnnl_memory_desc_t plain = weights_desc(g, false);
+    const tc_dnn_layout plain = weights_layout(g, false), theirs = wanted(d);
     tc_status status = TC_OK;
-    TC_TRY(tc_dnn_reorder_create(device, &plain, wanted, false, &p->reorder, error));
-    for (int i = 0; i < (g->tangents ? 2 : 1); i++) TC_TRY(tc_dnn_allocate(device, wanted, &p->memory[i], error));
+    TC_TRY(tc_dnn_reorder_create(device, &plain, &theirs, false, &p->reorder, error));
+    for (int i = 0; i < (g->tangents ? 2 : 1); i++) TC_TRY(tc_dnn_allocate(device, &theirs, &p->memory[i], error));
 done:
     return status;
 }
@@ -293,14 +265,9 @@ static void pack(const tc_conv_plan *plan, const packed *p, int which, const voi
 
 static tc_status plan_forward(tc_conv_plan *plan, bool relu, bool accumulate, bool bias, direction *d,
                               tc_error *error) {
-    dnnl_post_ops_t post = NULL;
-    dnnl_post_ops_create(&post);
-    if (accumulate) dnnl_post_ops_append_sum(post, 1);
-    if (relu) dnnl_post_ops_append_eltwise(post, 1, dnnl_eltwise_relu, 0, 0);
-    request r = {plan->device, &plan->g, FORWARD, bias, tc_dnn_attributes(post)};
+    request r = {plan->device, &plan->g, TC_DNN_FORWARD, bias, tc_dnn_attributes(accumulate, relu)};
     tc_status status = plan_direction(&r, d, error);
     if (status == TC_OK && accumulate) status = plan_accumulation(plan->device, plan->g.out, d, error);
-    dnnl_post_ops_destroy(post);
     dnnl_primitive_attr_destroy(r.attributes);
     return status;
 }
@@ -309,33 +276,33 @@ static tc_status plan_all_forward(tc_conv_plan *plan, tc_error *error) {
     const tc_convolution *g = &plan->g;
     tc_status status = TC_OK;
     TC_TRY(plan_forward(plan, g->relu, false, g->bias, &plan->forward, error));
-    TC_TRY(plan_packed(plan->device, g, &plan->forward.op.desc[2], &plan->forward_weights, error));
+    TC_TRY(plan_packed(plan->device, g, &plan->forward, &plan->forward_weights, error));
     if (!g->tangents) goto done;
     TC_TRY(plan_forward(plan, false, false, g->bias, &plan->forward_tangent, error));
     TC_TRY(plan_forward(plan, false, true, false, &plan->forward_more, error));
-    plan->share_more = dnnl_memory_desc_equal(&plan->forward_more.op.desc[2], &plan->forward.op.desc[2]);
-    if (!plan->share_more)
-        TC_TRY(plan_packed(plan->device, g, &plan->forward_more.op.desc[2], &plan->more_weights, error));
+    const tc_dnn_layout ours = wanted(&plan->forward), more = wanted(&plan->forward_more);
+    plan->share_more = tc_dnn_same(&ours, &more);
+    if (!plan->share_more) TC_TRY(plan_packed(plan->device, g, &plan->forward_more, &plan->more_weights, error));
 done:
     return status;
 }
 
 static tc_status plan_backward(tc_conv_plan *plan, tc_error *error) {
     const tc_convolution *g = &plan->g;
-    request r = {plan->device, g, DATA, false, tc_dnn_attributes(NULL)};
+    request r = {plan->device, g, TC_DNN_DATA, false, tc_dnn_attributes(false, false)};
     tc_status status = TC_OK;
     if (!g->first) {
         TC_TRY(plan_direction(&r, &plan->data, error));
-        TC_TRY(plan_packed(plan->device, g, &plan->data.op.desc[2], &plan->data_weights, error));
+        TC_TRY(plan_packed(plan->device, g, &plan->data, &plan->data_weights, error));
     }
     if (g->forward_only) goto done;
-    r.kind = GRADIENT;
+    r.kind = TC_DNN_GRADIENT;
     r.bias = g->bias;
     TC_TRY(plan_direction(&r, &plan->gradient, error));
-    const dnnl_memory_desc_t plain = weights_desc(g, false), *theirs = &plan->gradient.op.desc[2];
-    TC_TRY(tc_dnn_allocate(plan->device, theirs, &plan->gradient_blocked, error));
-    TC_TRY(tc_dnn_reorder_create(plan->device, theirs, &plain, false, &plan->unpack, error));
-    TC_TRY(tc_dnn_reorder_create(plan->device, theirs, &plain, true, &plan->unpack_more, error));
+    const tc_dnn_layout plain = weights_layout(g, false), theirs = wanted(&plan->gradient);
+    TC_TRY(tc_dnn_allocate(plan->device, &theirs, &plan->gradient_blocked, error));
+    TC_TRY(tc_dnn_reorder_create(plan->device, &theirs, &plain, false, &plan->unpack, error));
+    TC_TRY(tc_dnn_reorder_create(plan->device, &theirs, &plain, true, &plan->unpack_more, error));
 done:
     dnnl_primitive_attr_destroy(r.attributes);
     return status;
@@ -467,7 +434,7 @@ void tc_cpu_conv_forward(tc_conv_plan *plan, int which, const void *x, const voi
                          : which == TC_WEIGHTS_T ? &plan->forward_tangent
                                                  : &plan->forward;
     const packed *p = accumulate && !plan->share_more ? &plan->more_weights : &plan->forward_weights;
-    run_direction(plan->device, d, FORWARD, x, z, p->memory[which], bias ? bias : plan->zero_bias);
+    run_direction(plan->device, d, TC_DNN_FORWARD, x, z, p->memory[which], bias ? bias : plan->zero_bias);
 }
 
 void tc_cpu_conv_backward_data(tc_conv_plan *plan, int which, const void *dz, void *dx) {
@@ -475,7 +442,7 @@ void tc_cpu_conv_backward_data(tc_conv_plan *plan, int which, const void *dz, vo
         loops(plan)->forward(plan->device, &plan->back, plan->back_weights[which], NULL, dz, dx, plan->room);
         return;
     }
-    run_direction(plan->device, &plan->data, DATA, dx, dz, plan->data_weights.memory[which], NULL);
+    run_direction(plan->device, &plan->data, TC_DNN_DATA, dx, dz, plan->data_weights.memory[which], NULL);
 }
 
 void tc_cpu_conv_backward_weights(tc_conv_plan *plan, const void *x, const void *dz, void *dw, void *db,
@@ -487,7 +454,7 @@ void tc_cpu_conv_backward_weights(tc_conv_plan *plan, const void *x, const void 
         return;
     }
     const bool direct_bias = db && !accumulate;
-    run_direction(plan->device, &plan->gradient, GRADIENT, x, dz, plan->gradient_blocked,
+    run_direction(plan->device, &plan->gradient, TC_DNN_GRADIENT, x, dz, plan->gradient_blocked,
                   direct_bias ? db : plan->unwanted_bias);
     tc_dnn_run(plan->device, accumulate ? &plan->unpack_more : &plan->unpack,
                (const void *[]){plan->gradient_blocked, dw});

@@ -325,7 +325,7 @@ static void tangent_statistics(tc_device *device, const tc_norm *norm, const cut
 }
 
 /* ẏ = mask · (a ż + b z + c + residual's tangent). */
-ALWAYS_INLINE void tangent_body(int m, size_t stride, const tc_norm *norm, const item *it, bool with_z, bool with_z_t,
+ALWAYS_INLINE void tangent_body(int m, size_t stride, const tc_norm *norm, const item *it, bool with_z_t,
                                 bool residual) {
     const lanes mean = load(norm->mean, it, 0), inv = load(norm->inv_std, it, 0), gamma = load(norm->gamma, it, 1),
                 gamma_t = load(norm->gamma_t, it, 0), beta_t = load(norm->beta_t, it, 0),
@@ -336,18 +336,21 @@ ALWAYS_INLINE void tangent_body(int m, size_t stride, const tc_norm *norm, const
         b[l] = (gamma_t.v[l] - gamma.v[l] * ratio_t.v[l]) * inv.v[l];
         c[l] = beta_t.v[l] - a[l] * mean_t.v[l] - b[l] * mean.v[l];
     }
+    /* One simple loop an operation, on pointers of their own: four times as fast as one loop that asks `norm`. */
+    const bool relu = norm->relu;
     for (int image = it->first; image < it->last; image++) {
+        const size_t at = AT(it, image);
+        const float *z = CONST_FLOATS(norm->z) + at, *y = relu ? CONST_FLOATS(norm->y) + at : NULL;
+        const float *z_t = with_z_t ? CONST_FLOATS(norm->z_t) + at : NULL;
+        const float *r_t = residual ? CONST_FLOATS(norm->residual_t) + at : NULL;
+        float *y_t = FLOATS(norm->y_t) + at;
         for (size_t p = 0; p < it->pixels; p++) {
-            const size_t at = AT(it, image) + p * stride;
-            EACH_LANE(m) {
-                const size_t i = at + (size_t)l;
-                float v = c[l];
-                if (with_z) v += b[l] * CONST_FLOATS(norm->z)[i];
-                if (with_z_t) v += a[l] * CONST_FLOATS(norm->z_t)[i];
-                if (residual) v += CONST_FLOATS(norm->residual_t)[i];
-                if (norm->relu) v = CONST_FLOATS(norm->y)[i] > 0 ? v : 0;
-                FLOATS(norm->y_t)[i] = v;
-            }
+            float v[LANES];
+            EACH_LANE(m) v[l] = b[l] * z[p * stride + (size_t)l] + c[l];
+            if (with_z_t) EACH_LANE(m) v[l] += a[l] * z_t[p * stride + (size_t)l];
+            if (residual) EACH_LANE(m) v[l] += r_t[p * stride + (size_t)l];
+            if (relu) EACH_LANE(m) v[l] = y[p * stride + (size_t)l] > 0 ? v[l] : 0;
+            EACH_LANE(m) y_t[p * stride + (size_t)l] = v[l];
         }
     }
 }
@@ -355,13 +358,13 @@ ALWAYS_INLINE void tangent_body(int m, size_t stride, const tc_norm *norm, const
 static void tangent_item(const tc_norm *norm, const item *it, double *partial) {
     (void)partial;
     if (norm->z_t && norm->residual_t)
-        FOR_EACH_WIDTH(it, tangent_body, norm, it, true, true, true);
+        FOR_EACH_WIDTH(it, tangent_body, norm, it, true, true);
     else if (norm->z_t)
-        FOR_EACH_WIDTH(it, tangent_body, norm, it, true, true, false);
+        FOR_EACH_WIDTH(it, tangent_body, norm, it, true, false);
     else if (norm->residual_t)
-        FOR_EACH_WIDTH(it, tangent_body, norm, it, true, false, true);
+        FOR_EACH_WIDTH(it, tangent_body, norm, it, false, true);
     else
-        FOR_EACH_WIDTH(it, tangent_body, norm, it, true, false, false);
+        FOR_EACH_WIDTH(it, tangent_body, norm, it, false, false);
 }
 
 void TC_ISA(norm_forward_tangent)(tc_device *device, const tc_norm *norm) {

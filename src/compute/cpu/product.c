@@ -12,41 +12,25 @@ struct tc_product_plan {
     void *straight;
 };
 
-static dnnl_memory_desc_t matrix(int rows, int columns, bool transposed) {
-    return tc_dnn_desc(2, (const int[]){rows, columns}, transposed ? dnnl_ba : dnnl_ab);
-}
-
-static dnnl_primitive_attr_t attributes(const tc_product *g) {
-    dnnl_post_ops_t post = NULL;
-    dnnl_post_ops_create(&post);
-    if (g->accumulate) dnnl_post_ops_append_sum(post, 1);
-    if (g->relu) dnnl_post_ops_append_eltwise(post, 1, dnnl_eltwise_relu, 0, 0);
-    dnnl_primitive_attr_t made = tc_dnn_attributes(post);
-    dnnl_post_ops_destroy(post);
-    return made;
+static tc_dnn_layout matrix(int rows, int columns, bool transposed) {
+    return tc_dnn_tagged(2, (const int[]){rows, columns}, transposed ? dnnl_ba : dnnl_ab);
 }
 
 /* The kernels read B row by row: a transposed B that is used by many rows of A is turned first. */
 static tc_status plan_product(tc_product_plan *plan, tc_error *error) {
     const tc_product *g = &plan->g;
     const bool turn = g->transpose_b && g->m >= 64 && g->n >= 64;
-    const dnnl_memory_desc_t a = matrix(g->m, g->k, g->transpose_a), b = matrix(g->k, g->n, g->transpose_b && !turn),
-                             given = matrix(g->k, g->n, g->transpose_b), c = matrix(g->m, g->n, false),
-                             bias = tc_dnn_desc(2, (const int[]){1, g->n}, dnnl_ab);
+    const tc_dnn_layout a = matrix(g->m, g->k, g->transpose_a), b = matrix(g->k, g->n, g->transpose_b && !turn),
+                        given = matrix(g->k, g->n, g->transpose_b), c = matrix(g->m, g->n, false),
+                        bias = matrix(1, g->n, false);
     tc_status status = TC_OK;
-    dnnl_matmul_desc_t desc;
-    dnnl_primitive_desc_t pd = NULL;
-    dnnl_primitive_attr_t attr = attributes(g);
-    dnnl_status_t s = dnnl_matmul_desc_init(&desc, &a, &b, g->bias ? &bias : NULL, &c);
-    if (s == dnnl_success)
-        s = dnnl_primitive_desc_create(&pd, &desc, attr, tc_cpu_state_of(plan->device)->engine, NULL);
-    dnnl_primitive_attr_destroy(attr);
-    if (s != dnnl_success)
-        TC_RAISE(TC_FAILED, "oneDNN: no product %d×%d×%d (status %d); use --device reference", g->m, g->n, g->k,
-                 (int)s);
+    dnnl_primitive_attr_t attributes = tc_dnn_attributes(g->accumulate, g->relu);
+    dnnl_primitive_desc_t pd = tc_dnn_plan_product(plan->device, &a, &b, g->bias ? &bias : NULL, &c, attributes);
+    dnnl_primitive_attr_destroy(attributes);
+    if (!pd) TC_RAISE(TC_FAILED, "oneDNN: no product %d×%d×%d; use --device reference", g->m, g->n, g->k);
     TC_TRY(tc_dnn_op_create(plan->device, pd, g->bias ? 4 : 3,
-                            (const int[]){DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST, DNNL_ARG_BIAS},
-                            (const dnnl_memory_desc_t[]){a, b, c, bias}, &plan->op, error));
+                            (const int[]){DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST, DNNL_ARG_BIAS}, &plan->op,
+                            error));
     if (!turn) goto done;
     TC_TRY(tc_dnn_allocate(plan->device, &b, &plan->straight, error));
     TC_TRY(tc_dnn_reorder_create(plan->device, &given, &b, false, &plan->straighten, error));

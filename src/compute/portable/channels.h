@@ -56,10 +56,31 @@ static void portable_channel_add(tc_device *device, tc_shape shape, const void *
     }
 }
 
+/* Planes of one channel: a plane is a run of neighbours with one factor. */
+static void portable_scale_planes(tc_device *device, portable_panels p, const void *x, const void *s, void *y,
+                                  bool accumulate) {
+    PORTABLE_PARALLEL(p.planes * p.pixels)
+    for (size_t plane = 0; plane < p.planes; plane++) {
+        const real factor = ((const real *)s)[plane], *from = (const real *)x + plane * p.pixels;
+        real *to = (real *)y + plane * p.pixels;
+        if (accumulate) {
+            PORTABLE_SIMD
+            for (size_t i = 0; i < p.pixels; i++) to[i] += from[i] * factor;
+        } else {
+            PORTABLE_SIMD
+            for (size_t i = 0; i < p.pixels; i++) to[i] = from[i] * factor;
+        }
+    }
+}
+
 /* s [n][c] lies as [planes][width]: one row of it for each plane. */
 static void portable_scale(tc_device *device, tc_shape shape, const void *x, const void *s, void *y, bool accumulate) {
     const portable_panels p = portable_split(shape);
     const size_t rows = p.planes * p.pixels;
+    if (p.width == 1) {
+        portable_scale_planes(device, p, x, s, y, accumulate);
+        return;
+    }
     PORTABLE_PARALLEL(rows * p.width)
     for (size_t row = 0; row < rows; row++) {
         const real *factor = (const real *)s + row / p.pixels * p.width, *from = (const real *)x + row * p.width;
@@ -82,10 +103,13 @@ static void portable_scale_reduce(tc_device *device, tc_shape shape, const void 
     for (size_t plane = 0; plane < s.planes; plane++) {
         for (size_t k = 0; k < s.width; k++) {
             const size_t first = plane * s.pixels * s.width + k;
+            const real *a = (const real *)x + first, *b = (const real *)dy + first;
             double sum = accumulate ? (double)to[plane * s.width + k] : 0;
-            for (size_t i = 0; i < s.pixels; i++) {
-                const size_t at = first + i * s.width;
-                sum += (double)((const real *)x)[at] * (double)((const real *)dy)[at];
+            if (s.width == 1) {
+                PORTABLE_PRAGMA(omp simd reduction(+ : sum))
+                for (size_t i = 0; i < s.pixels; i++) sum += (double)a[i] * (double)b[i];
+            } else {
+                for (size_t i = 0; i < s.pixels; i++) sum += (double)a[i * s.width] * (double)b[i * s.width];
             }
             to[plane * s.width + k] = (real)sum;
         }

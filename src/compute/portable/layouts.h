@@ -78,8 +78,8 @@ static void portable_flatten(tc_device *device, tc_shape shape, const void *x, v
         const portable_channel at = portable_channel_at(shape, number);
         const real *from = (const real *)x + at.at;
         real *to = (real *)y + at.row;
-        for (size_t i = 0; i < at.pixels; i++)
-            for (size_t n = 0; n < at.images; n++) to[n * at.features + i] = from[i * at.stride + n];
+        for (size_t n = 0; n < at.images; n++, to += at.features)
+            for (size_t i = 0; i < at.pixels; i++) to[i] = from[i * at.stride + n];
     }
 }
 
@@ -89,14 +89,15 @@ static void portable_unflatten(tc_device *device, tc_shape shape, tc_sum y, void
     for (size_t number = 0; number < tc_shape_groups(shape) * (size_t)shape.c; number++) {
         const portable_channel at = portable_channel_at(shape, number);
         real *to = (real *)x + at.at;
-        for (size_t i = 0; i < at.pixels; i++) {
-            for (size_t n = 0; n < at.abreast; n++) {
-                real sum = 0;
-                for (int t = 0; n < at.images && t < y.count; t++)
-                    sum += ((const real *)y.term[t])[at.row + n * at.features + i];
-                to[i * at.stride + n] = sum;
-            }
+        for (size_t n = 0; n < at.abreast; n++) {
+            const real *from = (const real *)y.term[0] + at.row + n * at.features;
+            for (size_t i = 0; i < at.pixels; i++) to[i * at.stride + n] = n < at.images ? from[i] : 0;
         }
+        for (int t = 1; t < y.count; t++)
+            for (size_t n = 0; n < at.images; n++) {
+                const real *from = (const real *)y.term[t] + at.row + n * at.features;
+                for (size_t i = 0; i < at.pixels; i++) to[i * at.stride + n] += from[i];
+            }
     }
 }
 

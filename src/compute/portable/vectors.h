@@ -53,6 +53,18 @@ static void portable_add(tc_device *device, size_t count, tc_sum terms, void *y)
     }
 }
 
+static void portable_add_relu(tc_device *device, size_t count, tc_sum terms, void *y) {
+    real *to = y;
+    PORTABLE_PARALLEL(count)
+    for (size_t from = 0; from < count; from += PORTABLE_BLOCK) {
+        real room[PORTABLE_BLOCK];
+        const size_t n = portable_length(from, count);
+        portable_add_up(&terms, from, n, room);
+        PORTABLE_SIMD
+        for (size_t i = 0; i < n; i++) to[from + i] = room[i] < 0 ? 0 : room[i]; /* NaN stays NaN */
+    }
+}
+
 static double portable_part_sum(size_t n, double p, const real *x, const real *y) {
     (void)p, (void)y;
     double sum = 0;
@@ -141,7 +153,8 @@ static void portable_clamp(tc_device *device, size_t count, double low, double h
 
 #define TC_PORTABLE_VECTORS                                                                                            \
     .fill = portable_fill, .copy = portable_copy, .axpby = portable_axpby, .multiply = portable_multiply,              \
-    .add = portable_add, .sum = portable_sum, .dot = portable_dot, .sum_power = portable_sum_power,                    \
-    .sign_power = portable_sign_power, .normal = portable_normal, .clamp = portable_clamp
+    .add = portable_add, .add_relu = portable_add_relu, .sum = portable_sum, .dot = portable_dot,                      \
+    .sum_power = portable_sum_power, .sign_power = portable_sign_power, .normal = portable_normal,                     \
+    .clamp = portable_clamp
 
 #endif

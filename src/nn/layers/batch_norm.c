@@ -27,7 +27,7 @@ static tc_norm describe(const tc_step *s) {
         .shape = s->out,
         .training = training,
         .relu = s->layer->options.relu,
-        .epsilon = 1e-5,
+        .epsilon = TC_NORM_EPSILON,
         .momentum = 0.1,
         .z = s->x[0],
         .residual = residual ? s->x[1] : NULL,

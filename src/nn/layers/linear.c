@@ -18,7 +18,7 @@ static tc_status plan(tc_step *s, tc_error *error) {
         [FORWARD] = {true, {n, out, in, .transpose_b = true, .bias = bias, .relu = s->layer->options.relu}},
         [FORWARD_T] = {s->has_second, {n, out, in, .transpose_b = true, .bias = bias}},
         [FORWARD_MORE] = {s->has_second, {n, out, in, .transpose_b = true, .accumulate = true}},
-        [DATA] = {s->wants_dx || s->wants_dx_t, {n, in, out}},
+        [DATA] = {s->wants_dx || s->wants_dx_t, {.m = n, .n = in, .k = out}},
         [DATA_MORE] = {s->has_second && s->wants_dx_t, {n, in, out, .accumulate = true}},
         [WEIGHTS] = {s->wants_theta || s->wants_theta_t, {out, in, n, .transpose_a = true}},
     };
@@ -64,8 +64,7 @@ static void forward_tangent(tc_step *s) {
         k->fill(s->device, tc_shape_count(s->out), 0, s->y_t);
     if (s->x_t[0])
         k->product_run(s->plan[FORWARD_MORE], s->x_t[0], tc_at(s->device, s->theta, s->weight), NULL, s->y_t);
-    if (s->masks)
-        k->activation_tangent(s->device, TC_RELU, 0, tc_shape_count(s->out), NULL, s->y, s->y_t, s->y_t);
+    if (s->masks) k->activation_tangent(s->device, TC_RELU, 0, tc_shape_count(s->out), NULL, s->y, s->y_t, s->y_t);
 }
 
 static void backward_tangent(tc_step *s) {
