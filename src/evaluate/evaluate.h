@@ -29,4 +29,11 @@ typedef struct tc_estimate {
 } tc_estimate;
 tc_estimate tc_estimate_of(const double *values, size_t count);
 
+/* Wilson's 95 % interval of a rate seen as `hits` of `count` (E. B. Wilson, 1927): it stays within 0 … 1 and says
+ * something true even after one trial, where a standard error would be 0. NaN where count is 0. */
+typedef struct tc_interval {
+    double rate, low, high;
+} tc_interval;
+tc_interval tc_wilson(size_t hits, size_t count);
+
 #endif
