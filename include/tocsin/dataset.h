@@ -27,9 +27,9 @@ typedef struct tocsin_samples {
     const int32_t *labels; /* [count], 0 … classes − 1 */
 } tocsin_samples;
 
-/* source: "shapes10" or "glyphs" (generated), "idx:FOLDER", "cifar10:FOLDER", "cifar100:FOLDER", "images:FOLDER",
- * "npz:FILE". Settings: train_per_class and test_per_class (a class-balanced subset, for generated sets how many are
- * made), size (of a folder's images), seed (of the subset). */
+/* source: "shapes10" or "glyphs" (generated), "idx:FOLDER", "cifar10:FOLDER", "cifar100:FOLDER", "svhn:FOLDER",
+ * "images:FOLDER", "npz:FILE". Settings: train_per_class and test_per_class (a class-balanced subset, for generated
+ * sets how many are made), size (of a folder's images), seed (of the subset). */
 TOCSIN_API tocsin_status tocsin_dataset_open(const char *source, const char *const *settings, tocsin_dataset **dataset,
                                              tocsin_error *error);
 
@@ -57,7 +57,7 @@ TOCSIN_API tocsin_status tocsin_dataset_normalise(const tocsin_dataset *dataset,
                                                   float *x, tocsin_error *error);
 
 /* Writes a set that tocsin_dataset_open reads back. format: "npz" (path is a file, replaced if it is there), "images",
- * "cifar10" or "idx" (path is a folder, new or empty). */
+ * "cifar10", "cifar100" or "idx" (path is a folder, new or empty). */
 TOCSIN_API tocsin_status tocsin_dataset_write(const tocsin_dataset *dataset, const char *format, const char *path,
                                               tocsin_error *error);
 

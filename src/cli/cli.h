@@ -46,6 +46,9 @@ tc_status tc_cli_show(const tc_arguments *arguments, const char *folder, tc_erro
 /* Prints what a study comes to and what it will cost: a table, or JSON with --json (plan.c). */
 tc_status tc_cli_show_plan(const tc_arguments *arguments, const tc_plan *plan, tc_error *error);
 
+/* `tocsin evaluate --predictions FILE --export DIR` (judge.c). */
+tc_status tc_cli_judge(const tc_arguments *arguments, tc_error *error);
+
 /* A JSON value on standard output, followed by a line's end; takes the reference. */
 tc_status tc_cli_print_json(json_t *value, tc_error *error);
 

@@ -3,7 +3,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "evaluate/evaluate.h"
-#include "experiment/trial.h"
+#include "experiment/threat_file.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,55 +13,32 @@ static const tc_flag flags[] = {
     {"weights", "FILE", "W.safetensors (required)"},
     {"network", "NAME", "which section of the spec the weights belong to: surrogate or victim [victim]"},
     {"poison", "DIR", "a poison folder; also tells where the targets it was made against land"},
+    {"predictions", "FILE", "instead of --weights: what a model from outside says, CSV or NPZ"},
+    {"export", "DIR", "what it was asked, as `tocsin data export` wrote it; goes with --predictions"},
     TC_SPEC_FLAGS,
     {"json", NULL, "print the result as JSON"},
     TC_COMMON_FLAGS,
     TC_FLAGS_END};
 
-static const tc_usage usage = {.command = "evaluate",
-                               .operands = "[SPEC.yaml]",
-                               .summary = "accuracy of given weights, and where the targets land",
-                               .details = "",
-                               .most = 1,
-                               .flags = flags};
-
-enum { LARGEST_THREAT = 1 << 20 };
+static const tc_usage usage = {
+    .command = "evaluate",
+    .operands = "[SPEC.yaml]",
+    .summary = "accuracy of given weights, and where the targets land",
+    .details = "With --predictions and --export no spec is needed: docs/data.md tells how to have a\n"
+               "model from elsewhere judged.\n",
+    .most = 1,
+    .flags = flags};
 
 /* threat.json of a poison folder, held against the data that the spec names. */
 static tc_status read_threat(const char *folder, tc_trial *trial, tc_error *error) {
-    char path[TC_PATH_SIZE];
-    uint8_t *text = NULL;
-    size_t size = 0;
-    json_t *root = NULL;
-    json_error_t reason;
-    const tc_dataset *dataset = trial->lab->dataset;
-    tc_threat *threat = &trial->threat;
-    tc_status status = TC_OK;
-    TC_TRY(tc_path_format(path, error, "%s/threat.json", folder));
-    TC_TRY(tc_file_read(path, LARGEST_THREAT, &text, &size, error));
-    root = json_loadb((const char *)text, size, 0, &reason);
-    if (!root)
-        TC_RAISE(TC_INVALID, "%s:%d: not valid JSON: %s; craft the poison again", path, reason.line, reason.text);
-    const json_t *targets = json_object_get(root, "targets"), *intended = json_object_get(root, "intended_class");
-    if (!json_array_size(targets) || !json_is_integer(intended) || json_integer_value(intended) < 0 ||
-        json_integer_value(intended) >= dataset->classes)
-        TC_RAISE(TC_INVALID, "%s: names no targets, or a class that %s has not; craft the poison again", path,
-                 dataset->name);
-    threat->targets = json_array_size(targets);
-    threat->intended_class = (int)json_integer_value(intended);
-    TC_TRY(tc_new(&threat->target, threat->targets, sizeof *threat->target, error));
-    for (size_t i = 0; i < threat->targets; i++) {
-        const json_int_t place =
-            json_is_integer(json_array_get(targets, i)) ? json_integer_value(json_array_get(targets, i)) : -1;
-        if (place < 0 || (size_t)place >= dataset->test.count)
-            TC_RAISE(TC_INVALID,
-                     "%s: target %zu is not one of the %zu test images of %s; name the poison's own dataset", path,
-                     i + 1, dataset->test.count, dataset->name);
-        threat->target[i] = (uint32_t)place;
+    tc_threat_file file;
+    tc_status status = tc_threat_file_read(folder, &file, error);
+    if (status == TC_OK) status = tc_threat_file_check(&file, trial->lab->dataset, error);
+    if (status == TC_OK) {
+        trial->threat = file.threat; /* which the trial frees */
+        file.threat = (tc_threat){0};
     }
-done:
-    json_decref(root);
-    free(text);
+    tc_threat_file_free(&file);
     return status;
 }
 
@@ -119,6 +96,8 @@ static tc_status evaluate(const tc_arguments *arguments, tc_error *error) {
     tc_spec *spec = NULL;
     tc_lab lab = {0};
     tc_status status = TC_OK;
+    if (tc_arguments_has(arguments, "predictions") || tc_arguments_has(arguments, "export"))
+        return tc_cli_judge(arguments, error);
     if (strcmp(network, "surrogate") && strcmp(network, "victim"))
         TC_RAISE(TC_INVALID, "evaluate: --network is '%.64s'; must be surrogate or victim", network);
     if (!tc_arguments_has(arguments, "weights"))

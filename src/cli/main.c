@@ -17,7 +17,7 @@ static const struct {
     {"train", "train one model and write its weights", tc_cli_train},
     {"craft", "craft one poison against given surrogates", tc_cli_craft},
     {"evaluate", "accuracy of given weights, and where the targets land", tc_cli_evaluate},
-    {"data", "look at a dataset, or write it in another format", tc_cli_data},
+    {"data", "look at a dataset, fetch one, or write it for others, poisoned or not", tc_cli_data},
     {"derive", "loss, gradient and directional derivative to a file", tc_cli_derive},
     {"bench", "measure gradients, matching steps and Hessian-vector products", tc_cli_bench},
     {"list", "name the attacks, models, datasets, losses or defenses", tc_cli_list},

@@ -9,13 +9,15 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MOST_ROWS = 200, MOST_COLUMNS = 16, COLUMN = 28 };
+enum { MOST_ROWS = 200, MOST_COLUMNS = 16, COLUMN = 64 };
 static const double budget = 15; /* seconds of measuring */
 
 /* "3 h 20 min": two units are enough of an estimate. */
 static const char *duration(double seconds, char text[32]) {
     const int64_t whole = (int64_t)llround(seconds);
-    if (seconds < 9.95)
+    if (seconds < 0.9995)
+        snprintf(text, 32, "%.0f ms", 1000 * seconds);
+    else if (seconds < 9.95)
         snprintf(text, 32, "%.1f s", seconds);
     else if (whole < 120)
         snprintf(text, 32, "%" PRId64 " s", whole);
@@ -68,28 +70,49 @@ static int choose_columns(const tc_plan *plan, const char *column[MOST_COLUMNS])
     return count;
 }
 
-static void print_value(const json_t *value) {
-    char text[64] = "–";
-    if (json_is_string(value)) snprintf(text, sizeof text, "%s", json_string_value(value));
-    if (json_is_integer(value)) snprintf(text, sizeof text, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
-    if (json_is_real(value)) snprintf(text, sizeof text, "%.6g", json_real_value(value));
-    if (json_is_boolean(value)) snprintf(text, sizeof text, "%s", json_is_true(value) ? "true" : "false");
-    printf("  %-*.*s", COLUMN, COLUMN, text);
+static const char *value_text(const tc_plan *plan, int cell, const char *name, char text[COLUMN]) {
+    const json_t *value = json_object_get(plan->cell[cell].factors, name);
+    snprintf(text, COLUMN, "–");
+    if (json_is_string(value)) snprintf(text, COLUMN, "%s", json_string_value(value));
+    if (json_is_integer(value)) snprintf(text, COLUMN, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    if (json_is_real(value)) snprintf(text, COLUMN, "%.6g", json_real_value(value));
+    if (json_is_boolean(value)) snprintf(text, COLUMN, "%s", json_is_true(value) ? "true" : "false");
+    return text;
+}
+
+/* In characters, of which UTF-8 has several bytes. */
+static int width_of(const char *text) {
+    int width = 0;
+    for (; *text; text++) width += (*text & 0xc0) != 0x80;
+    return width;
+}
+
+static void print_column(const char *text, int width) {
+    printf("  %s%*s", text, width - width_of(text), "");
 }
 
 static void print_cells(const tc_plan *plan) {
     const char *column[MOST_COLUMNS];
-    const int columns = choose_columns(plan, column);
+    const int columns = choose_columns(plan, column), rows = plan->cells < MOST_ROWS ? plan->cells : MOST_ROWS;
+    int width[MOST_COLUMNS];
+    char text[COLUMN];
     printf("%5s", "cell");
-    for (int i = 0; i < columns; i++)
-        printf("  %-*.*s", COLUMN, COLUMN, strcmp(column[i], "label") ? column[i] : "attack");
+    for (int i = 0; i < columns; i++) {
+        const char *title = i ? column[i] : "attack";
+        width[i] = width_of(title);
+        for (int c = 0; c < rows; c++) {
+            const int wide = width_of(value_text(plan, c, column[i], text));
+            if (wide > width[i]) width[i] = wide;
+        }
+        print_column(title, width[i]);
+    }
     printf("\n");
-    for (int c = 0; c < plan->cells && c < MOST_ROWS; c++) {
+    for (int c = 0; c < rows; c++) {
         printf("%5d", c);
-        for (int i = 0; i < columns; i++) print_value(json_object_get(plan->cell[c].factors, column[i]));
+        for (int i = 0; i < columns; i++) print_column(value_text(plan, c, column[i], text), width[i]);
         printf("\n");
     }
-    if (plan->cells > MOST_ROWS) printf("      … and %d more\n", plan->cells - MOST_ROWS);
+    if (rows < plan->cells) printf("      … and %d more\n", plan->cells - rows);
 }
 
 /* ---- the work ---- */
@@ -141,6 +164,7 @@ tc_status tc_cli_show_plan(const tc_arguments *arguments, const tc_plan *plan, t
     tc_status status = TC_OK;
     TC_TRY(tc_plan_check(plan, error));
     tc_cli_catch_signals();
+    tc_log("a few steps of each kind of work are measured …");
     TC_TRY(tc_plan_measure(plan, budget, tc_cli_stopped, NULL, &cost, error));
     if (tc_arguments_has(arguments, "json"))
         TC_TRY(tc_cli_print_json(plan_json(plan, &cost), error));

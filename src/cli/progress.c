@@ -39,34 +39,35 @@ static void describe(const tc_progress *p, char text[LONGEST]) {
     if (p->fraction < 1) append_time(text, p->seconds_left);
 }
 
-static void draw(const tc_progress *p) {
-    char text[LONGEST];
-    describe(p, text);
+static void draw(double fraction, const char *text) {
     fprintf(stderr, "\r\033[K[");
-    for (int i = 0; i < BAR; i++) fputs(p->fraction * BAR > i ? "█" : "·", stderr);
+    for (int i = 0; i < BAR; i++) fputs(fraction * BAR > i ? "█" : "·", stderr);
     fprintf(stderr, "] %.150s", text);
     fflush(stderr);
 }
 
-void tc_meter_show(void *context, const tc_progress *progress) {
-    tc_meter *meter = context;
+static bool is_due(tc_meter *meter, double fraction) {
     const double now = tc_clock(), pause = meter->terminal ? 0.1 : 15;
-    if (tc_log_verbosity() == TC_QUIET) return;
-    const bool finished = progress->fraction >= 1;
-    if (now - meter->shown < pause && !(finished && tc_log_verbosity() == TC_VERBOSE)) return;
-    if (!meter->terminal && isinf(meter->shown)) { /* the first plain line comes after a pause, not at once */
-        meter->shown = now;
-        return;
-    }
+    if (tc_log_verbosity() == TC_QUIET) return false;
+    if (now - meter->shown < pause && !(fraction >= 1 && tc_log_verbosity() == TC_VERBOSE)) return false;
+    const bool first = isinf(meter->shown);
     meter->shown = now;
-    if (meter->terminal) {
-        draw(progress);
-        meter->drawn = true;
-    } else {
-        char text[LONGEST];
-        describe(progress, text);
+    return meter->terminal || !first; /* the first plain line comes after a pause, not at once */
+}
+
+void tc_meter_say(tc_meter *meter, double fraction, const char *text) {
+    if (!is_due(meter, fraction)) return;
+    if (meter->terminal)
+        draw(fraction, text);
+    else
         fprintf(stderr, "%s\n", text);
-    }
+    meter->drawn = meter->terminal;
+}
+
+void tc_meter_show(void *context, const tc_progress *progress) {
+    char text[LONGEST];
+    describe(progress, text);
+    tc_meter_say(context, progress->fraction, text);
 }
 
 void tc_meter_clear(tc_meter *meter) {

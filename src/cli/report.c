@@ -8,13 +8,14 @@
 static const tc_flag flags[] = {
     {"json", NULL, "print the results as JSON instead of a table"}, TC_COMMON_FLAGS, TC_FLAGS_END};
 
-static const tc_usage usage = {.command = "report",
-                               .operands = "DIR",
-                               .summary = "rebuild the report of a study from its results",
-                               .details = "DIR is what `tocsin run --out DIR` left. Writes DIR/report.html anew.\n",
-                               .least = 1,
-                               .most = 1,
-                               .flags = flags};
+static const tc_usage usage = {
+    .command = "report",
+    .operands = "DIR",
+    .summary = "rebuild the report of a study from its results",
+    .details = "DIR is what `tocsin run --out DIR` left. Writes DIR/report.html and DIR/tables/ anew.\n",
+    .least = 1,
+    .most = 1,
+    .flags = flags};
 
 tc_status tc_cli_show(const tc_arguments *arguments, const char *folder, tc_error *error) {
     json_t *results = NULL;
@@ -24,7 +25,7 @@ tc_status tc_cli_show(const tc_arguments *arguments, const char *folder, tc_erro
     if (tc_arguments_has(arguments, "json")) {
         TC_TRY(tc_cli_print_json(json_incref(results), error));
     } else if (tc_log_verbosity() != TC_QUIET) {
-        tc_report_table(results, stdout);
+        TC_TRY(tc_report_table(results, stdout, error));
         printf("\nReport: %s/report.html\n", folder);
     }
 done:

@@ -14,6 +14,7 @@ static const tc_source sources[] = {
     {"idx", "idx:FOLDER", "the four files of MNIST and its relatives, with or without .gz"},
     {"cifar10", "cifar10:FOLDER", "the binary version: data_batch_1.bin … data_batch_5.bin, test_batch.bin"},
     {"cifar100", "cifar100:FOLDER", "the binary version: train.bin, test.bin; fine labels"},
+    {"svhn", "svhn:FOLDER", "the cropped digits: train_32x32.mat, test_32x32.mat; label 10 is the digit 0"},
     {"images", "images:FOLDER", "PNG and JPEG in train/CLASS/ and test/CLASS/, or in CLASS/ (20 % are held out)"},
     {"npz", "npz:FILE", "NumPy arrays x_train, y_train, x_test, y_test"},
     {NULL, NULL, NULL},
@@ -21,7 +22,8 @@ static const tc_source sources[] = {
 enum { SOURCES = sizeof sources / sizeof *sources - 1 };
 
 static tc_reader *const readers[SOURCES] = {
-    tc_make_shapes, tc_make_glyphs, tc_read_idx, tc_read_cifar10, tc_read_cifar100, tc_read_images, tc_read_npz,
+    tc_make_shapes,   tc_make_glyphs, tc_read_idx,    tc_read_cifar10,
+    tc_read_cifar100, tc_read_svhn,   tc_read_images, tc_read_npz,
 };
 
 const tc_source *tc_sources(void) {

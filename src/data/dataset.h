@@ -33,8 +33,8 @@ typedef struct tc_dataset_options {
     uint64_t seed;
 } tc_dataset_options;
 
-/* source: "shapes10", "glyphs", "idx:PATH", "cifar10:PATH", "cifar100:PATH", "images:PATH", "npz:PATH". options may be
- * NULL. */
+/* source: "shapes10", "glyphs", "idx:PATH", "cifar10:PATH", "cifar100:PATH", "svhn:PATH", "images:PATH", "npz:PATH".
+ * options may be NULL. */
 tc_status tc_dataset_open(const char *source, const tc_dataset_options *options, tc_dataset **dataset, tc_error *error);
 /* From memory: size, classes and samples are copied from `like`, which needs nothing else, and checked. class_names
  * [classes] may be NULL. */
@@ -54,7 +54,8 @@ const tc_source *tc_sources(void);
 /* Some lines for a person: shape, splits, mean and std, images a class. */
 void tc_dataset_describe(const tc_dataset *dataset, FILE *out);
 
-/* Writes the set in a format that tc_dataset_open reads back: "npz" (a file), "images", "cifar10" or "idx" (a folder).
+/* Writes the set in a format that tc_dataset_open reads back, bit for bit: "npz" (a file), "images", "cifar10",
+ * "cifar100" or "idx" (a folder).
  * What is at `path` already is refused unless it is an empty folder or, for npz, a file, which is replaced. */
 tc_status tc_dataset_write(const tc_dataset *dataset, const char *format, const char *path, tc_error *error);
 
@@ -74,6 +75,8 @@ tc_status tc_poison_create(const tc_dataset *dataset, size_t replaced, size_t ad
 void tc_poison_free(tc_poison *poison);
 /* Refuses a poison that does not fit the dataset: image size, places, labels. */
 tc_status tc_poison_check(const tc_poison *poison, const tc_dataset *dataset, tc_error *error);
+/* Largest |a − b| of `count` bytes. */
+int tc_largest_change(const uint8_t *a, const uint8_t *b, size_t count);
 /* Largest |poison − original| over the replaced samples, in 8-bit steps. */
 int tc_poison_linf(const tc_poison *poison, const tc_dataset *dataset);
 

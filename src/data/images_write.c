@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FOLDER_NAME = TC_CLASS_NAME + 16 };
-
 /* What any file system takes; bytes of UTF-8 stay. */
 static void make_safe(const char *name, char *safe) {
     size_t i = 0;
@@ -20,17 +18,22 @@ static void make_safe(const char *name, char *safe) {
 }
 
 /* A reader gives labels in the order of names. Where the classes' names are not in it, numbers go before them. */
-static void name_folders(const tc_dataset *dataset, char (*folder)[FOLDER_NAME]) {
+tc_status tc_name_class_folders(const tc_dataset *dataset, char (**result)[TC_CLASS_FOLDER], tc_error *error) {
+    char(*folder)[TC_CLASS_FOLDER] = NULL;
     bool ordered = true;
+    const tc_status status = tc_new(&folder, (size_t)dataset->classes, sizeof *folder, error);
+    *result = folder;
+    if (status != TC_OK) return status;
     for (int i = 0; i < dataset->classes; i++) {
         make_safe(dataset->class_names[i], folder[i]);
         ordered &= folder[i][0] && (!i || strcmp(folder[i - 1], folder[i]) < 0);
     }
     for (int i = 0; i < dataset->classes && !ordered; i++) {
-        char safe[FOLDER_NAME];
+        char safe[TC_CLASS_FOLDER];
         make_safe(dataset->class_names[i], safe);
-        snprintf(folder[i], FOLDER_NAME, "%05d-%.*s", i, TC_CLASS_NAME - 1, safe);
+        snprintf(folder[i], TC_CLASS_FOLDER, "%05d-%.*s", i, TC_CLASS_NAME - 1, safe);
     }
+    return TC_OK;
 }
 
 static tc_status write_image(const tc_dataset *dataset, const tc_split *split, size_t i, const char *path,
@@ -46,7 +49,7 @@ static tc_status write_image(const tc_dataset *dataset, const tc_split *split, s
 }
 
 static tc_status write_split(const tc_dataset *dataset, const tc_split *split, const char *path, const char *name,
-                             char (*folder)[FOLDER_NAME], tc_error *error) {
+                             char (*folder)[TC_CLASS_FOLDER], tc_error *error) {
     tc_status status = TC_OK;
     char class_path[TC_PATH_SIZE];
     bool failed = false;
@@ -79,11 +82,10 @@ done:
 
 tc_status tc_write_images(const tc_dataset *dataset, const char *path, tc_error *error) {
     tc_status status = TC_OK;
-    char(*folder)[FOLDER_NAME] = NULL;
+    char(*folder)[TC_CLASS_FOLDER] = NULL;
     if (dataset->channels != 1 && dataset->channels != 3)
         TC_RAISE(TC_INVALID, "%s: %d channels; pictures have 1 or 3: write npz", dataset->name, dataset->channels);
-    TC_TRY(tc_new(&folder, (size_t)dataset->classes, sizeof *folder, error));
-    name_folders(dataset, folder);
+    TC_TRY(tc_name_class_folders(dataset, &folder, error));
     TC_TRY(write_split(dataset, &dataset->train, path, "train", folder, error));
     TC_TRY(write_split(dataset, &dataset->test, path, "test", folder, error));
 done:

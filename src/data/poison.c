@@ -57,16 +57,20 @@ tc_status tc_poison_check(const tc_poison *poison, const tc_dataset *dataset, tc
     return TC_OK;
 }
 
+int tc_largest_change(const uint8_t *a, const uint8_t *b, size_t count) {
+    int largest = 0;
+    for (size_t i = 0; i < count; i++)
+        if (abs(a[i] - b[i]) > largest) largest = abs(a[i] - b[i]);
+    return largest;
+}
+
 int tc_poison_linf(const tc_poison *poison, const tc_dataset *dataset) {
     const size_t bytes = poison->image_bytes;
     int largest = 0;
     for (size_t i = 0; i < poison->replaced; i++) {
-        const uint8_t *image = poison->images + i * bytes;
-        const uint8_t *original = dataset->train.images + poison->index[i] * bytes;
-        for (size_t k = 0; k < bytes; k++) {
-            const int change = abs(image[k] - original[k]);
-            if (change > largest) largest = change;
-        }
+        const int change =
+            tc_largest_change(poison->images + i * bytes, dataset->train.images + poison->index[i] * bytes, bytes);
+        if (change > largest) largest = change;
     }
     return largest;
 }

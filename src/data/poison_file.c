@@ -48,13 +48,6 @@ done:
     return status;
 }
 
-static int largest_change(const uint8_t *a, const uint8_t *b, size_t count) {
-    int largest = 0;
-    for (size_t i = 0; i < count; i++)
-        if (abs(a[i] - b[i]) > largest) largest = abs(a[i] - b[i]);
-    return largest;
-}
-
 /* One row and its pictures. An added sample has no place and no original. */
 static tc_status write_sample(const tc_poison *poison, const tc_dataset *dataset, const uint8_t *originals, size_t i,
                               const char *folder, FILE *table, tc_error *error) {
@@ -71,7 +64,7 @@ static tc_status write_sample(const tc_poison *poison, const tc_dataset *dataset
     snprintf(original, sizeof original, "%06zu-original.png", i);
     TC_TRY(write_png(dataset, originals + i * bytes, folder, original, error));
     fprintf(table, "%u,%d,%s,%s,%d\n", poison->index[i], poison->labels[i], name, original,
-            largest_change(image, originals + i * bytes, bytes));
+            tc_largest_change(image, originals + i * bytes, bytes));
 done:
     return status;
 }

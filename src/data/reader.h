@@ -15,11 +15,19 @@
 static const uint64_t TC_SPLIT_BYTES = (uint64_t)1 << 36;
 
 typedef tc_status tc_reader(const char *path, const tc_dataset_options *options, tc_dataset *dataset, tc_error *error);
-tc_reader tc_read_idx, tc_read_cifar10, tc_read_cifar100, tc_read_images, tc_read_npz, tc_make_shapes, tc_make_glyphs;
+tc_reader tc_read_idx, tc_read_cifar10, tc_read_cifar100, tc_read_svhn, tc_read_images, tc_read_npz, tc_make_shapes,
+    tc_make_glyphs;
 
 /* And a writer one that writes it under `path`, which the caller has made sure of and renames afterwards. */
 typedef tc_status tc_writer(const tc_dataset *dataset, const char *path, tc_error *error);
-tc_writer tc_write_idx, tc_write_cifar10, tc_write_images, tc_write_npz;
+tc_writer tc_write_idx, tc_write_cifar10, tc_write_cifar100, tc_write_images, tc_write_npz;
+
+/* The folders that tc_write_images gives the classes: [classes], free it. */
+enum { TC_CLASS_FOLDER = TC_CLASS_NAME + 16 };
+tc_status tc_name_class_folders(const tc_dataset *dataset, char (**folder)[TC_CLASS_FOLDER], tc_error *error);
+/* One file of CIFAR-10 records; and in which of the five, from 1, tc_write_cifar10 puts sample i of `count`. */
+tc_status tc_write_cifar10_batch(const char *folder, const char *name, const tc_split *split, tc_error *error);
+int tc_cifar10_batch_of(size_t count, size_t i);
 
 /* split := room for `count` images of the dataset's size; refused where that is absurd. */
 tc_status tc_split_allocate(const tc_dataset *dataset, tc_split *split, size_t count, tc_error *error);

@@ -10,10 +10,8 @@ static const struct {
     tc_writer *write;
     bool folder; /* else one file, which the writer itself renames */
 } formats[] = {
-    {"npz", tc_write_npz, false},
-    {"images", tc_write_images, true},
-    {"cifar10", tc_write_cifar10, true},
-    {"idx", tc_write_idx, true},
+    {"npz", tc_write_npz, false},          {"images", tc_write_images, true}, {"cifar10", tc_write_cifar10, true},
+    {"cifar100", tc_write_cifar100, true}, {"idx", tc_write_idx, true},
 };
 enum { FORMATS = sizeof formats / sizeof *formats };
 
@@ -29,7 +27,7 @@ tc_status tc_dataset_write(const tc_dataset *dataset, const char *format, const 
     if (row == FORMATS) {
         const char *near = tc_nearest(format, names);
         if (near) TC_RAISE(TC_INVALID, "format '%s': not known; did you mean %s?", format, near);
-        TC_RAISE(TC_INVALID, "format '%s': not known; use npz, images, cifar10 or idx", format);
+        TC_RAISE(TC_INVALID, "format '%s': not known; use npz, images, cifar10, cifar100 or idx", format);
     }
     if (!formats[row].folder) return formats[row].write(dataset, path, error);
     TC_TRY(tc_folder_output_open(path, NULL, &output, error));

@@ -178,14 +178,13 @@ static tc_status craft_a_little(const bench *b, const tc_method_spec *method, co
     tc_craft_report report = {0};
     tc_error reason = {0};
     tc_status status = TC_OK;
-    const tc_stream stream = tc_stream_make((uint64_t)b->spec->study.seed);
-    TC_TRY(tc_threat_draw(b->dataset, &b->spec->threat, stream, &threat, error));
+    TC_TRY(tc_spec_draw(b->spec, b->dataset, 0, &threat, error));
     const tc_craft_job job = {.device = b->device,
                               .dataset = b->dataset,
                               .threat = &threat,
                               .surrogates = surrogates,
                               .surrogate_count = surrogates ? (int)b->spec->surrogate.count : 0,
-                              .stream = stream,
+                              .stream = tc_spec_stream(b->spec, 0),
                               .progress = crafted,
                               .stop = crafted_enough,
                               .context = &w};
@@ -273,10 +272,10 @@ done:
     return status;
 }
 
-/* Of all the phases, which kinds there are, and what they come to. */
+/* Trials are alike: the first one's phases tell which kinds there are, and what they all come to. */
 static tc_status note_kinds(const tc_plan *plan, bench *b, tc_error *error) {
     char key[TC_KEY_SIZE];
-    for (int p = 0; p < plan->phases; p++) {
+    for (int p = 0; p < plan->phases && !plan->phase[p].trial; p++) {
         const tc_status status = kind_of(&plan->phase[p], key, error);
         if (status != TC_OK) return status;
         if (json_object_set_new(b->seconds, key, json_null()))
@@ -287,12 +286,12 @@ static tc_status note_kinds(const tc_plan *plan, bench *b, tc_error *error) {
 
 static tc_status add_up(const tc_plan *plan, const bench *b, tc_cost *cost, tc_error *error) {
     char key[TC_KEY_SIZE];
-    for (int p = 0; p < plan->phases; p++) {
+    for (int p = 0; p < plan->phases && !plan->phase[p].trial; p++) {
         const tc_phase *phase = &plan->phase[p];
         const tc_status status = kind_of(phase, key, error);
         if (status != TC_OK) return status;
-        cost->phases[phase->kind]++;
-        cost->seconds[phase->kind] += json_number_value(json_object_get(b->seconds, key));
+        cost->phases[phase->kind] += plan->trials;
+        cost->seconds[phase->kind] += (double)plan->trials * json_number_value(json_object_get(b->seconds, key));
     }
     return TC_OK;
 }

@@ -2,6 +2,7 @@
  */
 #include "experiment/spec.h"
 
+#include "experiment/spec_change.h"
 #include "experiment/spec_parts.h"
 #include "experiment/spec_read.h"
 
@@ -158,6 +159,8 @@ static void name_by_default(tc_spec *spec, const char *path) {
 }
 
 static tc_status check_name(const tc_spec *spec, tc_error *error) {
+    if (!tc_is_text(spec->study.name))
+        return tc_settings_raise(&spec->settings, error, "name", "is no UTF-8; give the study a name of its own");
     if (!strchr(spec->study.name, '/') && spec->study.name[0] != '.' && strlen(spec->study.name) <= 200) return TC_OK;
     return tc_settings_raise(&spec->settings, error, "name",
                              "'%.64s' cannot name a folder; leave out '/', a leading '.' and all beyond 200 bytes",

@@ -92,11 +92,15 @@ tc_status tc_spec_load(const char *path, const char *const *changes, int change_
 tc_status tc_spec_resolve(tc_settings *settings, const char *path, tc_spec_need need, tc_spec **spec, tc_error *error);
 void tc_spec_free(tc_spec *spec);
 
-/* Opens the data; checks against it the classes and the training; and whether the threat can be drawn from it: enough
- * targets, enough poisons. */
+/* Opens the data; checks against it the classes and the training; and whether the threat can be drawn from it, in the
+ * study's first trials at least: enough targets, enough poisons. */
 tc_status tc_spec_open_data(const tc_spec *spec, tc_dataset **dataset, tc_error *error);
 tc_status tc_spec_check_data(const tc_spec *spec, const tc_dataset *dataset, tc_error *error);
 tc_status tc_spec_check_threat(const tc_spec *spec, const tc_dataset *dataset, tc_error *error);
+/* The stream from which all random numbers of a trial come, and the trial's draw of the threat. */
+tc_stream tc_spec_stream(const tc_spec *spec, int64_t trial);
+tc_status tc_spec_draw(const tc_spec *spec, const tc_dataset *dataset, int64_t trial, tc_threat *threat,
+                       tc_error *error);
 /* One of the spec's networks for the images of `dataset`. */
 tc_status tc_spec_build(const tc_spec *spec, const tc_network_spec *network, const tc_dataset *dataset,
                         tc_model **model, tc_error *error);

@@ -1,5 +1,6 @@
 #include "experiment/spec_change.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,6 +121,12 @@ tc_status tc_spec_find_key(const tc_section *schema, const tc_settings *settings
     return find(&s, schema, words, error);
 }
 
+bool tc_is_text(const char *text) {
+    json_t *made = json_string(text);
+    json_decref(made);
+    return made != NULL;
+}
+
 tc_status tc_spec_change(const tc_section *schema, tc_settings *settings, const char *assignment, tc_error *error) {
     const char *equals = strchr(assignment, '=');
     if (!equals || equals == assignment)
@@ -129,5 +136,8 @@ tc_status tc_spec_change(const tc_section *schema, tc_settings *settings, const 
         return tc_raise(error, TC_INVALID, "--set: key too long; see docs/spec.md");
     snprintf(key, sizeof key, "%.*s", (int)(equals - assignment), assignment);
     const tc_status status = tc_spec_find_key(schema, settings, "--set", key, path, error);
-    return status == TC_OK ? tc_settings_put(settings, path, equals + 1, "--set", error) : status;
+    if (status != TC_OK) return status;
+    if (!tc_is_text(equals + 1))
+        return tc_raise(error, TC_INVALID, "--set: %s: holds bytes that are no UTF-8; write it in UTF-8", path);
+    return tc_settings_put(settings, path, equals + 1, "--set", error);
 }

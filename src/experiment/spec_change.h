@@ -9,6 +9,9 @@
  * label or name: "attacks.2.rho=0.1", "attacks.SAPA.rho=0.1"; one place after the last makes a new one. */
 tc_status tc_spec_change(const tc_section *schema, tc_settings *settings, const char *assignment, tc_error *error);
 
+/* Is it UTF-8? Else it could be neither hashed nor written; libyaml sees to it in files. */
+bool tc_is_text(const char *text);
+
 enum { TC_KEY_PATH_SIZE = 512 };
 
 /* path := the settings' path that `key` means, numbers in place of labels. Messages begin with `where`. */

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_SETTINGS = 32 };
+enum { MOST_SETTINGS = 32, MOST_DRAWS = 256 };
 
 /* Puts "WHERE: PATH: " in front of what a part below has to say about the input. */
 static tc_status at(const tc_spec *spec, const char *path, tc_status status, const tc_error *reason, tc_error *error) {
@@ -45,13 +45,26 @@ static tc_status check_class(const tc_spec *spec, const tc_dataset *dataset, con
                              (long long)class, dataset->name, dataset->classes - 1);
 }
 
-/* The draw itself knows best whether it can be made. */
+tc_stream tc_spec_stream(const tc_spec *spec, int64_t trial) {
+    return tc_stream_child(tc_stream_make((uint64_t)spec->study.seed), "trial", (uint64_t)trial);
+}
+
+tc_status tc_spec_draw(const tc_spec *spec, const tc_dataset *dataset, int64_t trial, tc_threat *threat,
+                       tc_error *error) {
+    const tc_stream stream = tc_stream_child(tc_spec_stream(spec, trial), "threat", 0);
+    return tc_threat_draw(dataset, &spec->threat, stream, threat, error);
+}
+
+/* The draw itself knows best whether it can be made; of classes that are drawn, one may have too few images. */
 tc_status tc_spec_check_threat(const tc_spec *spec, const tc_dataset *dataset, tc_error *error) {
-    tc_threat threat = {0};
+    const int64_t trials = spec->study.trials < MOST_DRAWS ? spec->study.trials : MOST_DRAWS;
     tc_error reason = {0};
-    const tc_stream stream = tc_stream_make((uint64_t)spec->study.seed);
-    const tc_status status = tc_threat_draw(dataset, &spec->threat, stream, &threat, &reason);
-    if (status == TC_OK) tc_threat_free(&threat);
+    tc_status status = TC_OK;
+    for (int64_t t = 0; t < trials && status == TC_OK; t++) {
+        tc_threat threat = {0};
+        status = tc_spec_draw(spec, dataset, t, &threat, &reason);
+        if (status == TC_OK) tc_threat_free(&threat);
+    }
     return at(spec, "threat", status, &reason, error);
 }
 

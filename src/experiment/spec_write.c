@@ -112,6 +112,16 @@ static bool emit_array(yaml_emitter_t *emitter, json_t *array) {
     return emit(emitter, yaml_sequence_end_event_initialize(&event), &event);
 }
 
+/* YAML 1.1 takes 1e-08 for text, 1.0e-08 for a number. */
+static void write_real(double value, char text[64]) {
+    char digits[48];
+    snprintf(digits, sizeof digits, "%.15g", value);
+    if (strtod(digits, NULL) != value) snprintf(digits, sizeof digits, "%.17g", value);
+    const size_t mantissa = strcspn(digits, "e");
+    const bool point = !digits[mantissa] || memchr(digits, '.', mantissa);
+    snprintf(text, 64, "%.*s%s%s", (int)mantissa, digits, point ? "" : ".0", digits + mantissa);
+}
+
 static bool emit_json(yaml_emitter_t *emitter, json_t *value) {
     char text[64];
     switch (json_typeof(value)) {
@@ -125,8 +135,7 @@ static bool emit_json(yaml_emitter_t *emitter, json_t *value) {
         snprintf(text, sizeof text, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
         break;
     case JSON_REAL:
-        snprintf(text, sizeof text, "%.15g", json_real_value(value));
-        if (strtod(text, NULL) != json_real_value(value)) snprintf(text, sizeof text, "%.17g", json_real_value(value));
+        write_real(json_real_value(value), text);
         break;
     default:
         snprintf(text, sizeof text, "%s", json_is_true(value) ? "true" : "false");

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "data/image_file.h"
+#include "experiment/threat_file.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,31 +19,13 @@ static tc_status save_target(const tc_dataset *dataset, uint32_t place, const ch
     return status;
 }
 
-static tc_status save_threat(const tc_trial *trial, const tc_method_spec *method, const char *path, tc_error *error) {
-    const tc_threat *threat = &trial->threat;
-    json_t *targets = json_array();
-    for (size_t i = 0; i < threat->targets; i++) json_array_append_new(targets, json_integer(threat->target[i]));
-    json_t *root =
-        json_pack("{s:s, s:s, s:s, s:I, s:I, s:f, s:i, s:i, s:o}", "attack", method->name, "label", method->label,
-                  "dataset", trial->lab->dataset->name, "seed", (json_int_t)trial->lab->spec->study.seed, "trial",
-                  (json_int_t)trial->number, "epsilon", threat->epsilon, "target_class", threat->target_class,
-                  "intended_class", threat->intended_class, "targets", targets);
-    char *text = root ? json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(15)) : NULL;
-    json_decref(root);
-    if (!text) return tc_raise(error, TC_FAILED, "memory: none left for %s; free some", path);
-    const tc_status status = tc_file_write(path, text, strlen(text), error);
-    free(text);
-    return status;
-}
-
 tc_status tc_study_save_poison(const tc_trial *trial, const tc_method_spec *method, const tc_outcome *outcome,
                                const char *folder, tc_error *error) {
     const tc_dataset *dataset = trial->lab->dataset;
     char path[TC_PATH_SIZE];
     tc_status status = TC_OK;
     TC_TRY(tc_poison_save(outcome->poison, dataset, folder, error));
-    TC_TRY(tc_path_format(path, error, "%s/threat.json", folder));
-    TC_TRY(save_threat(trial, method, path, error));
+    TC_TRY(tc_threat_file_write(trial, method, folder, error));
     for (size_t i = 0; i < trial->threat.targets; i++) {
         TC_TRY(tc_path_format(path, error, "%s/target-%zu.png", folder, i));
         TC_TRY(save_target(dataset, trial->threat.target[i], path, error));

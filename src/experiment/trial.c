@@ -140,12 +140,11 @@ done:
 
 void tc_trial_open(const tc_lab *lab, int64_t number, tc_trial *trial) {
     *trial = (tc_trial){.lab = lab, .number = number};
-    trial->stream = tc_stream_child(tc_stream_make((uint64_t)lab->spec->study.seed), "trial", (uint64_t)number);
+    trial->stream = tc_spec_stream(lab->spec, number);
 }
 
 tc_status tc_trial_draw(tc_trial *trial, tc_error *error) {
-    return tc_threat_draw(trial->lab->dataset, &trial->lab->spec->threat, tc_stream_child(trial->stream, "threat", 0),
-                          &trial->threat, error);
+    return tc_spec_draw(trial->lab->spec, trial->lab->dataset, trial->number, &trial->threat, error);
 }
 
 void tc_trial_end(tc_trial *trial) {

@@ -15,11 +15,4 @@ void tc_figure_share(double mean, double standard_error, char *text, size_t size
 /* "12.3" or "–". */
 void tc_figure_number(const char *format, double value, char *text, size_t size) __attribute__((format(printf, 1, 0)));
 
-/* The mean of a metric of the clean victims, each trial counted once. */
-typedef struct tc_baseline {
-    double success, success_error, accuracy, accuracy_error;
-    size_t trials;
-} tc_baseline;
-tc_baseline tc_figure_baseline(const json_t *results);
-
 #endif

@@ -11,9 +11,9 @@
 
 /* FOLDER/results.json, checked to be of a kind that this program can read. */
 tc_status tc_report_read(const char *folder, json_t **results, tc_error *error);
-/* Attack by attack: success, accuracies, trials, seconds. */
-void tc_report_table(const json_t *results, FILE *out);
-/* Writes FOLDER/report.html. */
+/* Cell by cell: success, accuracies, trials, seconds. */
+tc_status tc_report_table(const json_t *results, FILE *out, tc_error *error);
+/* Writes FOLDER/report.html and the tables of FOLDER/tables/ (table_files.h). */
 tc_status tc_report_write(const char *folder, const json_t *results, tc_error *error);
 
 #endif

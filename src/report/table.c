@@ -1,4 +1,5 @@
 #include "report/figures.h"
+#include "report/grid.h"
 #include "report/report.h"
 
 #include <math.h>
@@ -27,33 +28,36 @@ static void row(FILE *out, int first, const char *const cell[6]) {
     fputc('\n', out);
 }
 
-static void attack_row(FILE *out, int first, const json_t *cell) {
-    char success[CELL], accuracy[CELL], trials[CELL], craft[CELL], victim[CELL];
-    tc_figure_share(tc_figure(cell, "metrics", "success", "mean", NULL),
-                    tc_figure(cell, "metrics", "success", "stderr", NULL), success, sizeof success);
-    tc_figure_share(tc_figure(cell, "metrics", "accuracy", "mean", NULL),
-                    tc_figure(cell, "metrics", "accuracy", "stderr", NULL), accuracy, sizeof accuracy);
-    tc_figure_number("%.0f", tc_figure(cell, "trials", NULL), trials, sizeof trials);
-    tc_figure_number("%.1f s", tc_figure(cell, "seconds", "craft", NULL), craft, sizeof craft);
-    tc_figure_number("%.1f s", tc_figure(cell, "seconds", "victim", NULL), victim, sizeof victim);
-    row(out, first,
-        (const char *const[]){tc_figure_text(cell, "factors", "label", NULL), success, accuracy, trials, craft,
-                              victim});
+static void put_cell(FILE *out, int first, const tc_grid *grid, int r, int c) {
+    const json_t *cell = tc_grid_cell(grid, r, c);
+    const bool clean = grid->row[r].clean;
+    const tc_entry success = tc_grid_entry(grid, &tc_measures[0], r, c),
+                   accuracy = tc_grid_entry(grid, &tc_measures[1], r, c);
+    char name[TC_GRID_PLACE], shares[2][CELL], trials[CELL], craft[CELL], victim[CELL];
+    tc_grid_place_name(grid, r, c, name);
+    tc_figure_share(success.mean, success.error, shares[0], CELL);
+    tc_figure_share(accuracy.mean, accuracy.error, shares[1], CELL);
+    tc_figure_number("%.0f", success.trials, trials, sizeof trials);
+    tc_figure_number("%.1f s", clean ? NAN : tc_figure(cell, "seconds", "craft", NULL), craft, sizeof craft);
+    tc_figure_number("%.1f s", clean ? NAN : tc_figure(cell, "seconds", "victim", NULL), victim, sizeof victim);
+    row(out, first, (const char *const[]){name, shares[0], shares[1], trials, craft, victim});
 }
 
-void tc_report_table(const json_t *results, FILE *out) {
-    const json_t *cells = json_object_get(results, "cells");
-    const tc_baseline clean = tc_figure_baseline(results);
-    char success[CELL], accuracy[CELL], trials[CELL];
-    int first = columns("no poison");
-    for (size_t i = 0; i < json_array_size(cells); i++) {
-        const int width = columns(tc_figure_text(json_array_get(cells, i), "factors", "label", NULL));
-        if (width > first) first = width;
-    }
+tc_status tc_report_table(const json_t *results, FILE *out, tc_error *error) {
+    tc_grid grid;
+    char name[TC_GRID_PLACE];
+    int first = 0;
+    const tc_status status = tc_grid_make(results, &grid, error);
+    if (status != TC_OK) return status;
+    for (int c = 0; c < grid.columns; c++)
+        for (int r = 0; r < grid.rows; r++) {
+            tc_grid_place_name(&grid, r, c, name);
+            if (tc_grid_cell(&grid, r, c) && columns(name) > first) first = columns(name);
+        }
     row(out, first, (const char *const[]){"attack", "success", "test accuracy", "trials", "craft", "train"});
-    tc_figure_share(clean.success, clean.success_error, success, sizeof success);
-    tc_figure_share(clean.accuracy, clean.accuracy_error, accuracy, sizeof accuracy);
-    tc_figure_number("%.0f", (double)clean.trials, trials, sizeof trials);
-    row(out, first, (const char *const[]){"no poison", success, accuracy, trials, "–", "–"});
-    for (size_t i = 0; i < json_array_size(cells); i++) attack_row(out, first, json_array_get(cells, i));
+    for (int c = 0; c < grid.columns; c++)
+        for (int r = 0; r < grid.rows; r++)
+            if (tc_grid_cell(&grid, r, c)) put_cell(out, first, &grid, r, c);
+    tc_grid_free(&grid);
+    return TC_OK;
 }

@@ -150,12 +150,17 @@ refuse 2 '--set: victims.2.width: logreg has no such option; it has model, label
 changed "--set: attacks.1.p: 'euclid' is no norm; give a number from 1 or inf" --set attacks.gradient-matching.p=euclid
 changed "--set: seed is 'x'; must be a whole number, 0 … 999999999999999" --seed x
 
+changed '--set: dataset.source: holds bytes that are no UTF-8; write it in UTF-8' --set "dataset.source=idx:$(printf 'caf\351')"
+odd=$(printf 'caf\351.yaml') && printf "$good" >"$odd"
+refuse 2 "$odd: name: is no UTF-8; give the study a name of its own" run "$odd"
+rm "$odd"
+
 printf "$good"'sweep: {grid: {threat.epsilon: [4, 8]}}\n' >spec.yaml
 refuse 2 "--set: threat.epsilon: is swept (spec.yaml:$(wc -l <spec.yaml)); leave one of the two out" run spec.yaml --set threat.epsilon=16
 printf "$good"'sweep: {grid: {dataset.source: [glyphs, "idx:/nowhere"]}}\n' >spec.yaml
 refuse 2 "spec.yaml:$(wc -l <spec.yaml): dataset.source: /nowhere: no such folder; name the one that holds train-images-idx3-ubyte" run spec.yaml --plan
 printf "$good"'sweep: {grid: {threat.ratio: [0.05, 0.9]}}\n' >spec.yaml
-refuse 2 "spec.yaml:$(wc -l <spec.yaml): threat: ratio: 0.9 of 40 training images is 36, but class 4 (cross) of glyphs has 4; take at most 0.1" run spec.yaml --plan
+refuse 2 "spec.yaml:$(wc -l <spec.yaml): threat: ratio: 0.9 of 40 training images is 36, but class 2 (wedge) of glyphs has 4; take at most 0.1" run spec.yaml --plan
 
 # a recipe's values, over which single ones win wherever they stand; a phase takes the same way in
 printf "$tiny"'  # no attack\n' | sed 's/victim: .*/victim: {model: logreg, train: {crop: 0, epochs: 1, recipe: witches-brew}}/' >recipe.yaml

@@ -30,7 +30,7 @@ refuse 2 "run: unknown flag -o; flags begin with --, see \`tocsin run --help\`" 
 refuse 2 "run: --out needs a value; write --out DIR" run a --out
 refuse 2 "run: --quiet takes no value; leave '=1' away" run a --quiet=1
 refuse 2 "list: 'modles' is not known; did you mean 'models'?" list modles
-refuse 2 "data: 'show' is not known; write info or convert" data show glyphs
+refuse 2 "data: 'show' is not known; write info, convert, export or fetch" data show glyphs
 refuse 2 "data: convert needs --format and --out; see \`tocsin data --help\`" data convert glyphs
 refuse 2 "train: --out is missing; write --out W.safetensors" train
 refuse 2 "train: --network is 'vict'; must be surrogate or victim" train --out w --network vict

@@ -204,6 +204,59 @@ static void test_convolution_repeats(void **state) {
     drop_plans(plan);
 }
 
+/* Neither do the threads, of which there may be more than tiles, change a bit. */
+static void check_threads(const tc_convolution *g) {
+    const size_t ins = tc_shape_count(g->in), outs = tc_shape_count(g->out), weights = weight_count(g);
+    const pair x = noise(ins), w = noise(weights), b = noise((size_t)g->out.c), u = noise(outs);
+    float *results[2][4];
+    const size_t counts[4] = {outs, ins, weights, (size_t)g->out.c};
+    for (int run = 0; run < 2; run++) {
+        tc_device *d = NULL;
+        tc_conv_plan *plan = NULL;
+        assert_int_equal(tc_device_open("cpu", run ? 3 : 1, &d, NULL), TC_OK);
+        for (int i = 0; i < 4; i++)
+            assert_int_equal(tc_device_reals(device[CPU], counts[i], &results[run][i], NULL), TC_OK);
+        assert_int_equal(d->k->conv_create(d, g, &plan, NULL), TC_OK);
+        d->k->conv_pack(plan, TC_WEIGHTS, w.at[CPU]);
+        d->k->conv_forward(plan, TC_WEIGHTS, x.at[CPU], b.at[CPU], results[run][0], false);
+        d->k->conv_backward_data(plan, TC_WEIGHTS, u.at[CPU], results[run][1]);
+        d->k->conv_backward_weights(plan, x.at[CPU], u.at[CPU], results[run][2], results[run][3], false);
+        d->k->conv_destroy(d, plan);
+        tc_device_close(d);
+    }
+    for (int i = 0; i < 4; i++) {
+        assert_memory_equal(results[0][i], results[1][i], counts[i] * sizeof(float));
+        for (int run = 0; run < 2; run++) ON(CPU, release, results[run][i]);
+    }
+}
+
+static void test_threads_change_nothing(void **state) {
+    (void)state;
+    static const conv_row rows[] = {
+        {1, 3, 4, 16, 16, 3, 1, 1, 1}, {7, 9, 13, 16, 32, 3, 1, 1, 1}, {20, 16, 16, 16, 16, 3, 1, 1, 1}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const tc_convolution g = convolution_of(&rows[i], 16, 16);
+        check_threads(&g);
+    }
+}
+
+/* Where exactness is asked for, no Winograd: sums of 144 products, no transforms around them. */
+static void test_direct_is_exact(void **state) {
+    (void)state;
+    const conv_row row = {2, 16, 16, 16, 16, 3, 1, 1, 1};
+    tc_convolution g = convolution_of(&row, device[CPU]->channel_block, device[CPU]->channel_block);
+    g.direct = true;
+    tc_conv_plan *plan[2];
+    const pair x = noise(tc_shape_count(g.in)), w = noise(weight_count(&g)), z = garbage(tc_shape_count(g.out));
+    make_plans(&g, plan);
+    BOTH(d) {
+        device[d]->k->conv_pack(plan[d], TC_WEIGHTS, w.at[d]);
+        device[d]->k->conv_forward(plan[d], TC_WEIGHTS, x.at[d], NULL, z.at[d], false);
+    }
+    same_to(z, 4e-7, name_of(&g, "direct"));
+    drop_plans(plan);
+}
+
 /* ---- matrix product ---- */
 
 static void check_product(tc_product g) {
@@ -362,6 +415,8 @@ int main(void) {
         PAIR_TEST(test_batches_filled_up),
         PAIR_TEST(test_convolution_for_less),
         PAIR_TEST(test_convolution_repeats),
+        PAIR_TEST(test_threads_change_nothing),
+        PAIR_TEST(test_direct_is_exact),
         PAIR_TEST(test_product),
         PAIR_TEST(test_norm),
     };

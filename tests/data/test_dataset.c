@@ -158,7 +158,7 @@ static void writes_only_known_formats_to_free_places(void **state) {
     assert_int_equal(tc_dataset_write(d, "image", helper_at("", "w"), &error), TC_INVALID);
     assert_non_null(strstr(error.message, "did you mean images?"));
     assert_int_equal(tc_dataset_write(d, "zzzzzzzz", helper_at("", "w"), &error), TC_INVALID);
-    assert_non_null(strstr(error.message, "use npz, images, cifar10 or idx"));
+    assert_non_null(strstr(error.message, "use npz, images, cifar10, cifar100 or idx"));
     assert_int_equal(tc_dataset_write(d, "images", helper_at("", "w"), &error), TC_INVALID);
     assert_non_null(strstr(error.message, "2 channels"));
     assert_false(tc_folder_exists(helper_at("", "w")));

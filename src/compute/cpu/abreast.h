@@ -53,4 +53,18 @@ static inline size_t tc_abreast_part(const tc_abreast *g) {
     return (size_t)g->oc * (size_t)g->ic * (size_t)g->kernel * (size_t)g->kernel + (size_t)g->oc;
 }
 
+/* ---- a convolution's plan (abreast_plan.c); the functions mirror the kernel table's ---- */
+
+typedef struct tc_abreast_plan tc_abreast_plan;
+
+bool tc_abreast_fits(const tc_convolution *g);
+tc_status tc_abreast_create(tc_device *device, const tc_convolution *g, tc_abreast_plan **plan, tc_error *error);
+void tc_abreast_destroy(tc_abreast_plan *plan); /* NULL: nothing */
+void tc_abreast_pack(tc_abreast_plan *plan, int which, const float *weights);
+void tc_abreast_forward(const tc_abreast_plan *plan, int which, const float *x, const float *bias, float *z,
+                        bool accumulate);
+void tc_abreast_backward_data(const tc_abreast_plan *plan, int which, const float *dz, float *dx);
+void tc_abreast_backward_weights(const tc_abreast_plan *plan, const float *x, const float *dz, float *dw, float *db,
+                                 bool accumulate);
+
 #endif

@@ -2,9 +2,9 @@
  *
  * Each of the three directions is planned on its own: for the given activation layouts, and for those the library might
  * like better with a reorder around the call, take the first algorithm that is not one of its slow general ones.
- * 3×3 stride-1 convolutions between panels of 16 channels try Winograd's F(4×4, 3×3) first: 1.5 to 2 times the direct
- * algorithm here (docs/performance.md) at an error of a few 1e-6. The choice depends on the geometry alone, never on a
- * timing, so that results do not change from run to run.
+ * 3×3 stride-1 convolutions between panels of 16 channels go by Winograd's F(4×4, 3×3), our own (winograd.c) or the
+ * library's: 1.5 to 3 times the direct algorithm (docs/performance.md) at an error of a few 1e-6. The choice depends on
+ * the geometry alone, never on a timing, so that results do not change from run to run.
  *
  * Weights live as OIHW in the flat vector and are repacked into what the chosen algorithms want by conv_pack. */
 #include "compute/cpu/kernels.h"
@@ -33,10 +33,9 @@ typedef struct packed {
 struct tc_conv_plan {
     tc_device *device;
     tc_convolution g;
-    bool is_abreast;                           /* by abreast.c instead of oneDNN */
-    tc_abreast ahead, back;                    /* its geometry, forward and to the input */
-    float *ahead_weights[2], *back_weights[2]; /* [TC_WEIGHTS, TC_WEIGHTS_T], packed for either way */
-    float *room, *parts;
+    tc_abreast_plan *abreast;   /* by abreast.c; or NULL */
+    tc_winograd_plan *winograd; /* by winograd.c, all but perhaps the gradient; or NULL */
+    bool winograd_gradient;
     direction forward, forward_tangent, forward_more, data, gradient;
     packed forward_weights, more_weights, data_weights;
     bool share_more;                 /* forward_more takes forward_weights */
@@ -291,11 +290,11 @@ static tc_status plan_backward(tc_conv_plan *plan, tc_error *error) {
     const tc_convolution *g = &plan->g;
     request r = {plan->device, g, TC_DNN_DATA, false, tc_dnn_attributes(false, false)};
     tc_status status = TC_OK;
-    if (!g->first) {
+    if (!g->first && !plan->winograd) {
         TC_TRY(plan_direction(&r, &plan->data, error));
         TC_TRY(plan_packed(plan->device, g, &plan->data, &plan->data_weights, error));
     }
-    if (g->forward_only) goto done;
+    if (g->forward_only || plan->winograd_gradient) goto done;
     r.kind = TC_DNN_GRADIENT;
     r.bias = g->bias;
     TC_TRY(plan_direction(&r, &plan->gradient, error));
@@ -308,67 +307,11 @@ done:
     return status;
 }
 
-/* ---- images abreast ---- */
-
-/* Both sides are abreast, or NHWC at the network's input. */
-static bool fits_abreast(const tc_convolution *g) {
-    const bool in = g->in.abreast == TC_ABREAST || (g->in.abreast <= 1 && g->in.block == g->in.c);
-    return g->stride == 1 && g->groups == 1 && g->kernel <= TC_ABREAST_KERNEL && in && g->out.abreast == TC_ABREAST &&
-           g->padding < g->kernel;
-}
-
-static tc_status plan_abreast(tc_conv_plan *plan, tc_error *error) {
-    const tc_convolution *g = &plan->g;
-    tc_device *device = plan->device;
-    tc_status status = TC_OK;
-    plan->is_abreast = true;
-    plan->ahead = (tc_abreast){.n = g->in.n,
-                               .ic = g->in.c,
-                               .ih = g->in.h,
-                               .iw = g->in.w,
-                               .oc = g->out.c,
-                               .oh = g->out.h,
-                               .ow = g->out.w,
-                               .kernel = g->kernel,
-                               .padding = g->padding,
-                               .in_plain = g->in.abreast <= 1};
-    plan->back = (tc_abreast){.n = g->in.n,
-                              .ic = g->out.c,
-                              .ih = g->out.h,
-                              .iw = g->out.w,
-                              .oc = g->in.c,
-                              .oh = g->in.h,
-                              .ow = g->in.w,
-                              .kernel = g->kernel,
-                              .padding = g->kernel - 1 - g->padding,
-                              .out_plain = g->in.abreast <= 1};
-    const size_t part = tc_abreast_part(&plan->ahead), room = tc_abreast_room(&plan->ahead);
-    for (int i = 0; i < (g->tangents ? 2 : 1); i++) {
-        TC_TRY(tc_device_reals(device, part, &plan->ahead_weights[i], error));
-        TC_TRY(tc_device_reals(device, part, &plan->back_weights[i], error));
-    }
-    if (room) TC_TRY(tc_device_reals(device, room, &plan->room, error));
-    if (!g->forward_only)
-        TC_TRY(tc_device_reals(device, (size_t)tc_abreast_parts(&plan->ahead) * part, &plan->parts, error));
-done:
-    return status;
-}
-
-static const tc_abreast_loops *loops(const tc_conv_plan *plan) {
-    return tc_cpu_state_of(plan->device)->abreast;
-}
-
-static void pack_abreast(const tc_conv_plan *plan, int which, const float *weights) {
-    const int o = plan->g.out.c, i = plan->g.in.c, taps = plan->g.kernel * plan->g.kernel;
-    loops(plan)->pack(o, i, taps, weights, false, plan->ahead_weights[which]);
-    if (!plan->g.first) loops(plan)->pack(i, o, taps, weights, true, plan->back_weights[which]);
-}
-
 /* ---- the kernel table's functions ---- */
 
 static tc_status plan_by_library(tc_conv_plan *plan, tc_error *error) {
     tc_status status = TC_OK;
-    TC_TRY(plan_all_forward(plan, error));
+    if (!plan->winograd) TC_TRY(plan_all_forward(plan, error));
     TC_TRY(plan_backward(plan, error));
     if (!plan->g.bias) goto done;
     TC_TRY(tc_device_reals(plan->device, (size_t)plan->g.out.c, &plan->zero_bias, error));
@@ -384,7 +327,12 @@ tc_status tc_cpu_conv_create(tc_device *device, const tc_convolution *geometry, 
     TC_TRY(tc_new(&made, 1, sizeof *made, error));
     made->device = device;
     made->g = *geometry;
-    TC_TRY(fits_abreast(geometry) ? plan_abreast(made, error) : plan_by_library(made, error));
+    if (tc_winograd_fits(device, geometry)) {
+        TC_TRY(tc_winograd_create(device, geometry, &made->winograd, error));
+        made->winograd_gradient = tc_winograd_fits_gradient(geometry);
+    }
+    TC_TRY(tc_abreast_fits(geometry) ? tc_abreast_create(device, geometry, &made->abreast, error)
+                                     : plan_by_library(made, error));
     *plan = made;
 done:
     if (status != TC_OK && made) tc_cpu_conv_destroy(device, made);
@@ -402,19 +350,18 @@ void tc_cpu_conv_destroy(tc_device *device, tc_conv_plan *plan) {
     device->k->release(device, plan->gradient_blocked);
     device->k->release(device, plan->zero_bias);
     device->k->release(device, plan->unwanted_bias);
-    void *of_abreast[] = {plan->ahead_weights[0],
-                          plan->ahead_weights[1],
-                          plan->back_weights[0],
-                          plan->back_weights[1],
-                          plan->room,
-                          plan->parts};
-    for (size_t i = 0; i < sizeof of_abreast / sizeof *of_abreast; i++) device->k->release(device, of_abreast[i]);
+    tc_abreast_destroy(plan->abreast);
+    tc_winograd_destroy(plan->winograd);
     free(plan);
 }
 
 void tc_cpu_conv_pack(tc_conv_plan *plan, int which, const void *weights) {
-    if (plan->is_abreast) {
-        pack_abreast(plan, which, weights);
+    if (plan->winograd) {
+        tc_winograd_pack(plan->winograd, which, weights);
+        return;
+    }
+    if (plan->abreast) {
+        tc_abreast_pack(plan->abreast, which, weights);
         return;
     }
     pack(plan, &plan->forward_weights, which, weights);
@@ -423,11 +370,12 @@ void tc_cpu_conv_pack(tc_conv_plan *plan, int which, const void *weights) {
 }
 
 void tc_cpu_conv_forward(tc_conv_plan *plan, int which, const void *x, const void *bias, void *z, bool accumulate) {
-    if (plan->is_abreast) {
-        tc_abreast g = plan->ahead;
-        g.accumulate = accumulate;
-        g.relu = plan->g.relu && which == TC_WEIGHTS && !accumulate;
-        loops(plan)->forward(plan->device, &g, plan->ahead_weights[which], bias, x, z, plan->room);
+    if (plan->winograd) {
+        tc_winograd_forward(plan->winograd, which, x, bias, z, accumulate);
+        return;
+    }
+    if (plan->abreast) {
+        tc_abreast_forward(plan->abreast, which, x, bias, z, accumulate);
         return;
     }
     const direction *d = accumulate              ? &plan->forward_more
@@ -438,8 +386,12 @@ void tc_cpu_conv_forward(tc_conv_plan *plan, int which, const void *x, const voi
 }
 
 void tc_cpu_conv_backward_data(tc_conv_plan *plan, int which, const void *dz, void *dx) {
-    if (plan->is_abreast) {
-        loops(plan)->forward(plan->device, &plan->back, plan->back_weights[which], NULL, dz, dx, plan->room);
+    if (plan->winograd) {
+        tc_winograd_backward_data(plan->winograd, which, dz, dx);
+        return;
+    }
+    if (plan->abreast) {
+        tc_abreast_backward_data(plan->abreast, which, dz, dx);
         return;
     }
     run_direction(plan->device, &plan->data, TC_DNN_DATA, dx, dz, plan->data_weights.memory[which], NULL);
@@ -447,10 +399,12 @@ void tc_cpu_conv_backward_data(tc_conv_plan *plan, int which, const void *dz, vo
 
 void tc_cpu_conv_backward_weights(tc_conv_plan *plan, const void *x, const void *dz, void *dw, void *db,
                                   bool accumulate) {
-    if (plan->is_abreast) {
-        tc_abreast g = plan->ahead;
-        g.accumulate = accumulate;
-        loops(plan)->gradient(plan->device, &g, x, dz, dw, db, plan->room, plan->parts);
+    if (plan->winograd_gradient) {
+        tc_winograd_backward_weights(plan->winograd, x, dz, dw, db, accumulate);
+        return;
+    }
+    if (plan->abreast) {
+        tc_abreast_backward_weights(plan->abreast, x, dz, dw, db, accumulate);
         return;
     }
     const bool direct_bias = db && !accumulate;

@@ -9,12 +9,14 @@
 typedef struct isa {
     const tc_kernels *kernels;
     const tc_abreast_loops *abreast;
+    const tc_winograd_loops *winograd;
 } isa;
 
 #define TC_DECLARE(name)                                                                                               \
     extern const tc_kernels tc_cpu_table_##name;                                                                       \
     extern const tc_abreast_loops tc_cpu_abreast_loops_##name;                                                         \
-    static const isa isa_##name = {&tc_cpu_table_##name, &tc_cpu_abreast_loops_##name};
+    extern const tc_winograd_loops tc_cpu_winograd_loops_##name;                                                       \
+    static const isa isa_##name = {&tc_cpu_table_##name, &tc_cpu_abreast_loops_##name, &tc_cpu_winograd_loops_##name};
 TC_DECLARE(base)
 #ifdef TC_X86_LEVELS
 TC_DECLARE(v3)
@@ -47,6 +49,7 @@ tc_status tc_cpu_open(tc_device *device, tc_error *error) {
     TC_TRY(tc_new(&state, 1, sizeof *state, error));
     device->state = state;
     state->abreast = best_isa()->abreast;
+    state->winograd = best_isa()->winograd;
     device->abreast = TC_ABREAST;
     device->abreast_channels = TC_ABREAST_CHANNELS;
     device->abreast_kernel = TC_ABREAST_KERNEL;

@@ -7,6 +7,7 @@
 #define TC_COMPUTE_CPU_ONEDNN_H
 
 #include "compute/cpu/abreast.h"
+#include "compute/cpu/winograd.h"
 
 #include <dnnl.h>
 
@@ -18,6 +19,7 @@ typedef struct tc_cpu_state {
     size_t scratch_bytes;
     double *partials; /* of reductions: [TC_PARTIALS] doubles */
     const tc_abreast_loops *abreast;
+    const tc_winograd_loops *winograd;
 } tc_cpu_state;
 
 enum { TC_PARTIALS = 1 << 20 };

@@ -124,19 +124,26 @@ static double meet_outputs(const tc_conv_plan *p, const double *w, const double 
     return sum;
 }
 
+static size_t pixel_step(tc_shape s) {
+    return (size_t)s.block * (size_t)tc_shape_abreast(s);
+}
+
 /* Σ over images and pixels where weight (o, i, ky, kx) is used. */
 static double meet_pixels(const tc_conv_plan *p, const double *x, const double *dz, int o, int i, int ky, int kx) {
     const tc_convolution *g = &p->g;
     const size_t from = p->in_channel[o / p->outs * p->ins + i], to = p->out_channel[o];
+    /* From pixel to pixel of a row: all that tc_shape_index would say, without its divisions. */
+    const size_t in_step = pixel_step(g->in), out_step = pixel_step(g->out);
     double sum = 0;
     for (int n = 0; n < g->in.n; n++) {
         for (int r = 0; r < g->out.h; r++) {
             const int y = r * g->stride + ky - g->padding;
             if (y < 0 || y >= g->in.h) continue;
+            const double *dz_row = dz + tc_shape_index(g->out, n, r, 0, 0) + to;
+            const double *x_row = x + tc_shape_index(g->in, n, y, 0, 0) + from;
             for (int c = 0; c < g->out.w; c++) {
                 const int xx = c * g->stride + kx - g->padding;
-                if (xx < 0 || xx >= g->in.w) continue;
-                sum += dz[tc_shape_index(g->out, n, r, c, 0) + to] * x[tc_shape_index(g->in, n, y, xx, 0) + from];
+                if (xx >= 0 && xx < g->in.w) sum += dz_row[(size_t)c * out_step] * x_row[(size_t)xx * in_step];
             }
         }
     }
