@@ -24,10 +24,10 @@ void tc_crew_checkpoint(const char *work, const tc_phase *phase, char *path, siz
 static void pack_progress(tc_packer *to, const tc_progress *p) {
     const double number[] = {p->fraction, p->loss, p->accuracy, p->images_per_second, p->seconds_left};
     const int64_t trial[] = {p->trial, p->trials};
-    tc_pack(to, number, sizeof number);
-    tc_pack(to, trial, sizeof trial);
-    tc_pack_block(to, p->phase, strlen(p->phase) + 1);
-    tc_pack_block(to, p->label, strlen(p->label) + 1);
+    tc_put(to, number, sizeof number);
+    tc_put(to, trial, sizeof trial);
+    tc_put_block(to, p->phase, strlen(p->phase) + 1);
+    tc_put_block(to, p->label, strlen(p->label) + 1);
 }
 
 /* The texts stay in the body. */
@@ -36,10 +36,10 @@ static bool unpack_progress(const tc_message *message, tc_progress *p) {
     double number[5];
     int64_t trial[2];
     size_t length[2];
-    tc_unpack(&from, number, sizeof number);
-    tc_unpack(&from, trial, sizeof trial);
-    const char *phase = (const char *)tc_unpack_block(&from, &length[0]);
-    const char *label = (const char *)tc_unpack_block(&from, &length[1]);
+    tc_take(&from, number, sizeof number);
+    tc_take(&from, trial, sizeof trial);
+    const char *phase = (const char *)tc_take_block(&from, &length[0]);
+    const char *label = (const char *)tc_take_block(&from, &length[1]);
     if (from.failed || !phase || !label || phase[length[0] - 1] || label[length[1] - 1]) return false;
     *p = (tc_progress){.phase = phase,
                        .label = label,
@@ -70,8 +70,8 @@ static tc_status remote_send(tc_crew *crew, int worker, int phase, const tc_blob
     remote *r = (remote *)crew;
     const int32_t count = r->job->plan->phase[phase].need_count;
     tc_packer body = {0};
-    tc_pack(&body, &count, sizeof count);
-    for (int i = 0; i < count; i++) tc_pack_block(&body, input[i].bytes, input[i].size);
+    tc_put(&body, &count, sizeof count);
+    for (int i = 0; i < count; i++) tc_put_block(&body, input[i].bytes, input[i].size);
     const tc_message task = {TC_SAY_TASK, phase, body.size, body.bytes};
     r->doing[worker] = phase;
     if (!body.failed) r->line->send(r->line, worker, &task); /* where it is gone, `receive` says so */
@@ -82,8 +82,8 @@ static tc_status remote_send(tc_crew *crew, int worker, int phase, const tc_blob
 static void take_result(const tc_message *message, tc_event *event) {
     tc_unpacker from = {.bytes = message->body, .size = (size_t)message->size};
     size_t text_size, blob_size;
-    const char *text = (const char *)tc_unpack_block(&from, &text_size);
-    const uint8_t *blob = tc_unpack_block(&from, &blob_size);
+    const char *text = (const char *)tc_take_block(&from, &text_size);
+    const uint8_t *blob = tc_take_block(&from, &blob_size);
     event->kind = TC_EVENT_DONE;
     event->result.payload = text ? json_loadb(text, text_size, 0, NULL) : NULL;
     tc_status status = event->result.payload ? TC_OK : no_memory(&event->error);
@@ -99,8 +99,8 @@ static void take_failure(const tc_message *message, tc_event *event) {
     tc_unpacker from = {.bytes = message->body, .size = (size_t)message->size};
     int32_t status;
     size_t size;
-    tc_unpack(&from, &status, sizeof status);
-    const char *why = (const char *)tc_unpack_block(&from, &size);
+    tc_take(&from, &status, sizeof status);
+    const char *why = (const char *)tc_take_block(&from, &size);
     event->kind = TC_EVENT_FAILED;
     tc_raise(&event->error, (tc_status)status, "%.*s", (int)size, why ? why : "");
 }
@@ -204,8 +204,8 @@ static bool asked_to_stop(void *context) {
 static void say_failed(worker *w, int phase, const tc_error *error) {
     const int32_t status = error->status;
     tc_packer body = {0};
-    tc_pack(&body, &status, sizeof status);
-    tc_pack_block(&body, error->message, strlen(error->message));
+    tc_put(&body, &status, sizeof status);
+    tc_put_block(&body, error->message, strlen(error->message));
     if (!body.failed) w->line->send(w->line, 0, &(tc_message){TC_SAY_FAILED, phase, body.size, body.bytes});
     w->end |= body.failed; /* then the coordinator notices that nobody is here */
     free(body.bytes);
@@ -214,8 +214,8 @@ static void say_failed(worker *w, int phase, const tc_error *error) {
 static tc_status say_result(worker *w, int phase, const tc_phase_result *result, tc_error *error) {
     tc_packer body = {0};
     char *text = json_dumps(result->payload, JSON_COMPACT | JSON_REAL_PRECISION(17));
-    if (text) tc_pack_block(&body, text, strlen(text));
-    tc_pack_block(&body, result->blob.bytes, result->blob.size);
+    if (text) tc_put_block(&body, text, strlen(text));
+    tc_put_block(&body, result->blob.bytes, result->blob.size);
     const tc_status status = text && !body.failed ? TC_OK : no_memory(error);
     if (status == TC_OK) w->line->send(w->line, 0, &(tc_message){TC_SAY_RESULT, phase, body.size, body.bytes});
     free(text);
@@ -227,11 +227,11 @@ static tc_status say_result(worker *w, int phase, const tc_phase_result *result,
 static tc_status unpack_inputs(const tc_phase *phase, const tc_message *message, tc_blob **inputs, tc_error *error) {
     tc_unpacker from = {.bytes = message->body, .size = (size_t)message->size};
     int32_t count;
-    tc_unpack(&from, &count, sizeof count);
+    tc_take(&from, &count, sizeof count);
     if (count != phase->need_count) return tc_raise(error, TC_FAILED, "a worker's message is cut off");
     const tc_status status = tc_new(inputs, (size_t)count, sizeof **inputs, error);
     for (int i = 0; i < count && status == TC_OK; i++)
-        (*inputs)[i].bytes = (uint8_t *)(uintptr_t)tc_unpack_block(&from, &(*inputs)[i].size);
+        (*inputs)[i].bytes = (uint8_t *)(uintptr_t)tc_take_block(&from, &(*inputs)[i].size);
     if (status != TC_OK || !from.failed) return status;
     return tc_raise(error, TC_FAILED, "a worker's message is cut off");
 }

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-void tc_pack(tc_packer *packer, const void *bytes, size_t size) {
+void tc_put(tc_packer *packer, const void *bytes, size_t size) {
     if (packer->failed || !size) return;
     if (packer->room - packer->size < size) {
         const size_t room = 2 * packer->room > packer->size + size ? 2 * packer->room : packer->size + size;
@@ -19,10 +19,10 @@ void tc_pack(tc_packer *packer, const void *bytes, size_t size) {
     packer->size += size;
 }
 
-void tc_pack_block(tc_packer *packer, const void *bytes, size_t size) {
+void tc_put_block(tc_packer *packer, const void *bytes, size_t size) {
     const uint64_t length = size;
-    tc_pack(packer, &length, sizeof length);
-    tc_pack(packer, bytes, size);
+    tc_put(packer, &length, sizeof length);
+    tc_put(packer, bytes, size);
 }
 
 static const uint8_t *take(tc_unpacker *from, size_t size) {
@@ -34,7 +34,7 @@ static const uint8_t *take(tc_unpacker *from, size_t size) {
     return from->bytes + from->at - size;
 }
 
-void tc_unpack(tc_unpacker *from, void *bytes, size_t size) {
+void tc_take(tc_unpacker *from, void *bytes, size_t size) {
     const uint8_t *at = take(from, size);
     if (at && size)
         memcpy(bytes, at, size);
@@ -42,9 +42,9 @@ void tc_unpack(tc_unpacker *from, void *bytes, size_t size) {
         memset(bytes, 0, size);
 }
 
-const uint8_t *tc_unpack_block(tc_unpacker *from, size_t *size) {
+const uint8_t *tc_take_block(tc_unpacker *from, size_t *size) {
     uint64_t length;
-    tc_unpack(from, &length, sizeof length);
+    tc_take(from, &length, sizeof length);
     const uint8_t *at = take(from, (size_t)length);
     *size = at ? (size_t)length : 0;
     return *size ? at : NULL;

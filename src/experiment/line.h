@@ -44,17 +44,17 @@ typedef struct tc_packer {
     size_t size, room;
     bool failed; /* memory ran out */
 } tc_packer;
-void tc_pack(tc_packer *packer, const void *bytes, size_t size);
-void tc_pack_block(tc_packer *packer, const void *bytes, size_t size);
+void tc_put(tc_packer *packer, const void *bytes, size_t size);
+void tc_put_block(tc_packer *packer, const void *bytes, size_t size);
 
 typedef struct tc_unpacker {
     const uint8_t *bytes;
     size_t size, at;
     bool failed; /* more was asked for than there is */
 } tc_unpacker;
-void tc_unpack(tc_unpacker *from, void *bytes, size_t size);
+void tc_take(tc_unpacker *from, void *bytes, size_t size);
 /* A block, borrowed from the body; NULL and 0 where there is none. */
-const uint8_t *tc_unpack_block(tc_unpacker *from, size_t *size);
+const uint8_t *tc_take_block(tc_unpacker *from, size_t *size);
 
 /* ---- sockets: workers that are forked from the coordinator ---- */
 

@@ -184,5 +184,5 @@ refuse 2 '--out: is empty; name a folder' run spec.yaml --out ''
 echo >file
 refuse 2 '--out: file/below: file is a file, not a folder; choose another place' run spec.yaml --out file/below
 mkdir earlier && echo '{}' >earlier/results.json
-refuse 2 '--out: earlier holds the results of an earlier run; choose another folder or --overwrite' run spec.yaml --out earlier
+refuse 2 '--out: earlier holds the results of an earlier run; go on with --resume, choose another folder or --overwrite' run spec.yaml --out earlier
 finish

@@ -89,17 +89,17 @@ static void bodies_are_checked(void **state) {
     (void)state;
     tc_packer packer = {0};
     const double number = 0.1;
-    tc_pack(&packer, &number, sizeof number);
-    tc_pack_block(&packer, "text", 5);
-    tc_pack_block(&packer, NULL, 0);
+    tc_put(&packer, &number, sizeof number);
+    tc_put_block(&packer, "text", 5);
+    tc_put_block(&packer, NULL, 0);
     assert_false(packer.failed);
     for (size_t size = 0; size <= packer.size; size++) { /* every cut, and the whole */
         tc_unpacker from = {.bytes = packer.bytes, .size = size};
         double read = -1;
         size_t length, none;
-        tc_unpack(&from, &read, sizeof read);
-        const char *text = (const char *)tc_unpack_block(&from, &length);
-        assert_null(tc_unpack_block(&from, &none));
+        tc_take(&from, &read, sizeof read);
+        const char *text = (const char *)tc_take_block(&from, &length);
+        assert_null(tc_take_block(&from, &none));
         assert_int_equal(from.failed, size < packer.size);
         if (from.failed) continue;
         assert_true(read == number && none == 0 && length == 5);
