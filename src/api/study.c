@@ -1,9 +1,11 @@
 #include "api/api.h"
 
-#include "experiment/study.h"
+#include "experiment/runner.h"
 #include "report/report.h"
 
-static void tell(void *hooks, const tc_progress *progress) {
+static void tell(void *hooks, int worker, const tc_progress *progress, const tc_standing *standing) {
+    (void)worker;
+    (void)standing;
     tocsin_progress told = tc_api_progress(progress->phase, progress->fraction);
     told.label = progress->label;
     told.trial = progress->trial;
@@ -19,17 +21,20 @@ tocsin_status tocsin_study(const char *spec, const char *const *changes, const c
                            const tocsin_hooks *hooks, tocsin_error *error) {
     TC_ENTER;
     TC_NEED(folder);
-    const tc_study_place place = {.folder = folder, .overwrite = overwrite};
+    const tc_study_order order = {.folder = folder,
+                                  .mode = overwrite ? TC_STORE_OVERWRITE : TC_STORE_NEW,
+                                  .jobs = 1, /* a library does not fork its caller */
+                                  .spec = spec};
     const tc_study_hooks inner = {.progress = tell, .stop = tc_api_stopped, .context = (void *)(uintptr_t)hooks};
-    tc_spec *loaded = NULL;
+    tc_plan *plan = NULL;
     json_t *results = NULL;
     tc_status status = TC_OK;
-    TC_TRY(tc_spec_load(spec, changes, tc_api_count(changes), TC_SPEC_STUDY, &loaded, error));
-    TC_TRY(tc_study_run(loaded, &place, &inner, error));
+    TC_TRY(tc_plan_make(spec, changes, tc_api_count(changes), &plan, error));
+    TC_TRY(tc_study_run(plan, &order, &inner, error));
     TC_TRY(tc_report_read(folder, &results, error));
     TC_TRY(tc_report_write(folder, results, error));
 done:
     json_decref(results);
-    tc_spec_free(loaded);
+    tc_plan_free(plan);
     return status;
 }

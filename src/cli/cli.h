@@ -5,9 +5,10 @@
 #define TC_CLI_CLI_H
 
 #include "cli/arguments.h"
-#include "experiment/spec.h"
+#include "experiment/cost.h"
 
 int tc_cli_run(int argc, char **argv);
+int tc_cli_status(int argc, char **argv);
 int tc_cli_report(int argc, char **argv);
 int tc_cli_train(int argc, char **argv);
 int tc_cli_craft(int argc, char **argv);
@@ -29,6 +30,8 @@ bool tc_cli_stopped(void *context);
 /* The spec named by `path` (NULL: defaults), with --set, --seed, --threads and --device laid over it. */
 tc_status tc_cli_spec(const tc_arguments *arguments, const char *path, tc_spec_need need, tc_spec **spec,
                       tc_error *error);
+/* The same for a whole study. */
+tc_status tc_cli_plan(const tc_arguments *arguments, const char *path, tc_plan **plan, tc_error *error);
 #define TC_SPEC_FLAGS                                                                                                  \
     {"set", "KEY=VALUE", "change one value of the spec, e.g. threat.epsilon=8; may be repeated"},                      \
         {"seed", "N", "the same as --set seed=N"}, TC_DEVICE_FLAGS
@@ -39,6 +42,9 @@ tc_status tc_cli_check_output(const char *path, tc_error *error);
 /* Writes FOLDER/report.html and prints the results: a table, or JSON with --json, or nothing with --quiet (report.c).
  */
 tc_status tc_cli_show(const tc_arguments *arguments, const char *folder, tc_error *error);
+
+/* Prints what a study comes to and what it will cost: a table, or JSON with --json (plan.c). */
+tc_status tc_cli_show_plan(const tc_arguments *arguments, const tc_plan *plan, tc_error *error);
 
 /* `tocsin evaluate --predictions FILE --export DIR` (judge.c). */
 tc_status tc_cli_judge(const tc_arguments *arguments, tc_error *error);

@@ -42,15 +42,34 @@ static int shorthand(const tc_arguments *arguments, const char *name, char *text
     return value != NULL;
 }
 
+enum { SHORTHANDS = 3 };
+
+/* What the command line changes in a spec. */
+typedef struct changes {
+    const char *item[TC_MOST_ARGUMENTS + SHORTHANDS]; /* [count] */
+    int count;
+    char text[SHORTHANDS][128];
+} changes;
+
+static void collect(const tc_arguments *arguments, changes *made) {
+    static const char *const short_for[SHORTHANDS] = {"seed", "threads", "device"};
+    made->count = tc_arguments_values(arguments, "set", made->item);
+    for (int i = 0; i < SHORTHANDS; i++)
+        if (shorthand(arguments, short_for[i], made->text[i], sizeof made->text[i]))
+            made->item[made->count++] = made->text[i];
+}
+
 tc_status tc_cli_spec(const tc_arguments *arguments, const char *path, tc_spec_need need, tc_spec **spec,
                       tc_error *error) {
-    static const char *const short_for[] = {"seed", "threads", "device"};
-    const char *changes[TC_MOST_ARGUMENTS + 3];
-    char text[3][128];
-    int count = tc_arguments_values(arguments, "set", changes);
-    for (int i = 0; i < 3; i++)
-        if (shorthand(arguments, short_for[i], text[i], sizeof text[i])) changes[count++] = text[i];
-    return tc_spec_load(path, changes, count, need, spec, error);
+    changes made;
+    collect(arguments, &made);
+    return tc_spec_load(path, made.item, made.count, need, spec, error);
+}
+
+tc_status tc_cli_plan(const tc_arguments *arguments, const char *path, tc_plan **plan, tc_error *error) {
+    changes made;
+    collect(arguments, &made);
+    return tc_plan_make(path, made.item, made.count, plan, error);
 }
 
 tc_status tc_cli_check_output(const char *path, tc_error *error) {

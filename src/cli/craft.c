@@ -89,7 +89,7 @@ static tc_status tell(const tc_arguments *arguments, const char *folder, const t
 
 static tc_status craft(const tc_arguments *arguments, tc_error *error) {
     tc_meter meter = tc_meter_begin();
-    const tc_study_hooks hooks = {.progress = tc_meter_show, .stop = tc_cli_stopped, .context = &meter};
+    const tc_trial_hooks hooks = {.progress = tc_meter_show, .stop = tc_cli_stopped, .context = &meter};
     const tc_method_spec *method = NULL;
     const char *out = tc_arguments_value(arguments, "out", "");
     tc_spec *spec = NULL;

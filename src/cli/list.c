@@ -1,15 +1,18 @@
 /* list.c — what the program knows, printed from the very tables by which it works. */
 #include "cli/cli.h"
 
+#include "experiment/schema_json.h"
+
 #include <stdio.h>
 #include <string.h>
 
 static const tc_flag flags[] = {{"json", NULL, "print JSON"}, TC_COMMON_FLAGS, TC_FLAGS_END};
 
 static const tc_usage usage = {.command = "list",
-                               .operands = "attacks|models|datasets|losses|defenses",
+                               .operands = "attacks|models|datasets|losses|defenses|schema",
                                .summary = "name the attacks, models, datasets, losses or defenses",
-                               .details = "",
+                               .details =
+                                   "schema: the JSON Schema of a spec, by which editors complete and check it.\n",
                                .least = 1,
                                .most = 1,
                                .flags = flags};
@@ -97,16 +100,31 @@ static json_t *losses(bool json) {
     return list;
 }
 
-/* There are none yet; a script that asks gets an empty list, not an error. */
 static json_t *defenses(bool json) {
-    return json ? json_array() : NULL;
+    json_t *list = json ? json_array() : NULL;
+    for (const tc_defence *d = tc_defences(); d->name; d++) {
+        if (json) {
+            json_array_append_new(list, json_pack("{s:s, s:s, s:o}", "name", d->name, "summary", d->summary, "options",
+                                                  options_json(d->options)));
+            continue;
+        }
+        printf("%s — %s\n", d->name, d->summary);
+        tc_options_describe(d->options, stdout);
+    }
+    return list;
+}
+
+/* JSON in any case: it is for programs. */
+static json_t *schema(bool json) {
+    (void)json;
+    return tc_schema_json();
 }
 
 static const struct {
     const char *name;
     json_t *(*list)(bool json);
-} kinds[] = {
-    {"attacks", attacks}, {"models", models}, {"datasets", datasets}, {"losses", losses}, {"defenses", defenses}};
+} kinds[] = {{"attacks", attacks}, {"models", models},     {"datasets", datasets},
+             {"losses", losses},   {"defenses", defenses}, {"schema", schema}};
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
 static tc_status list(const tc_arguments *arguments, tc_error *error) {
@@ -116,12 +134,12 @@ static tc_status list(const tc_arguments *arguments, tc_error *error) {
         known[i] = kinds[i].name;
         if (strcmp(kinds[i].name, wanted)) continue;
         json_t *made = kinds[i].list(json);
-        return json ? tc_cli_print_json(made, error) : TC_OK;
+        return made || json ? tc_cli_print_json(made, error) : TC_OK;
     }
     const char *near = tc_nearest(wanted, known);
     return tc_raise(error, TC_INVALID, "list: '%.64s' is not known; %s%s%s", wanted,
-                    near ? "did you mean '" : "ask for attacks, models, datasets, losses or defenses", near ? near : "",
-                    near ? "'?" : "");
+                    near ? "did you mean '" : "ask for attacks, models, datasets, losses, defenses or schema",
+                    near ? near : "", near ? "'?" : "");
 }
 
 int tc_cli_list(int argc, char **argv) {

@@ -12,6 +12,7 @@ static const struct {
     int (*run)(int argc, char **argv);
 } commands[] = {
     {"run", "run a study: train, poison, train again, evaluate, report", tc_cli_run},
+    {"status", "how far a study is, from another terminal", tc_cli_status},
     {"report", "rebuild the report of a study from its results", tc_cli_report},
     {"train", "train one model and write its weights", tc_cli_train},
     {"craft", "craft one poison against given surrogates", tc_cli_craft},
@@ -19,7 +20,6 @@ static const struct {
     {"data", "look at a dataset, fetch one, or write it for others, poisoned or not", tc_cli_data},
     {"derive", "loss, gradient and directional derivative to a file", tc_cli_derive},
     {"bench", "measure gradients, matching steps and Hessian-vector products", tc_cli_bench},
-    {"bench", "time the heavy operations", tc_cli_bench},
     {"list", "name the attacks, models, datasets, losses or defenses", tc_cli_list},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };

@@ -11,7 +11,7 @@ typedef struct tc_meter {
 } tc_meter;
 
 tc_meter tc_meter_begin(void);
-/* A tc_study_hooks.progress; context: the meter. */
+/* A tc_trial_hooks.progress; context: the meter. */
 void tc_meter_show(void *context, const tc_progress *progress);
 /* The same for other work: `fraction` of it is done, and `text` is what there is to say. */
 void tc_meter_say(tc_meter *meter, double fraction, const char *text);

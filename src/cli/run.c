@@ -2,15 +2,18 @@
 
 #include "base/file.h"
 #include "base/log.h"
-#include "cli/progress.h"
-#include "experiment/study.h"
+#include "cli/board.h"
 #include "report/report.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 static const tc_flag flags[] = {{"out", "DIR", "where everything is written [out/NAME]"},
+                                {"plan", NULL, "print the cells, the work, time and memory it takes, and stop"},
+                                {"resume", NULL, "go on with what an earlier run left there"},
                                 {"overwrite", NULL, "replace what an earlier run left there"},
+                                {"jobs", "N", "trials side by side; 0: as many as there are cores for [0]"},
                                 TC_SPEC_FLAGS,
                                 {"json", NULL, "print the results as JSON instead of a table"},
                                 TC_COMMON_FLAGS,
@@ -21,22 +24,32 @@ static const tc_usage usage = {
     .operands = "SPEC.yaml",
     .summary = "run a study: train, poison, train again, evaluate, report",
     .details =
-        "Leaves results.json, report.html, spec.resolved.yaml and poisons/ in DIR. Interrupted (Ctrl-C), it keeps\n"
-        "what is finished and ends with status 130.\n",
+        "Leaves run.db, results.json, results.csv, report.html, spec.resolved.yaml and poisons/ in DIR. Interrupted\n"
+        "(Ctrl-C) or killed, it keeps what is finished, and --resume goes on. The results do not depend on --jobs.\n"
+        "Under mpirun every process but the first is a worker; `tocsin status DIR` looks on from elsewhere.\n",
     .least = 1,
     .most = 1,
     .flags = flags};
 
-static void announce(void *context, const struct tc_trial *trial, const tc_method_spec *method,
-                     const struct tc_outcome *outcome) {
-    tc_meter_clear(context);
-    size_t hits = 0;
-    for (size_t i = 0; i < trial->threat.targets; i++) hits += outcome->prediction[i] == trial->threat.intended_class;
+/* ---- what is told ---- */
+
+static void show(void *context, int worker, const tc_progress *progress, const tc_standing *standing) {
+    tc_board_show(context, worker, progress, standing);
+}
+
+static void announce(void *context, const tc_finding *f, const tc_standing *standing) {
+    tc_board_clear(context);
+    (void)standing;
     tc_log("trial %lld/%lld  %s: %zu of %zu %s taken for the intended class; test accuracy %.1f %% (clean %.1f %%); "
            "%.1f s to craft, %.1f s to train",
-           (long long)trial->number + 1, (long long)trial->lab->spec->study.trials, method->label, hits,
-           trial->threat.targets, trial->threat.targets == 1 ? "target" : "targets", 100 * outcome->accuracy,
-           100 * trial->clean_accuracy, outcome->craft_seconds, outcome->victim_seconds);
+           (long long)f->trial + 1, (long long)f->trials, json_string_value(json_object_get(f->cell->factors, "label")),
+           f->hits, f->targets, f->targets == 1 ? "target" : "targets", 100 * f->accuracy, 100 * f->clean_accuracy,
+           f->craft_seconds, f->victim_seconds);
+}
+
+static void note(void *context, const char *text) {
+    tc_board_clear(context);
+    tc_log("tocsin: %s", text);
 }
 
 static bool anything_finished(const char *folder) {
@@ -47,35 +60,91 @@ static bool anything_finished(const char *folder) {
     return any;
 }
 
-static tc_status run(const tc_arguments *arguments, tc_error *error) {
-    char folder[TC_PATH_SIZE];
-    tc_meter meter = tc_meter_begin();
-    const tc_study_hooks hooks = {
-        .progress = tc_meter_show, .finished = announce, .stop = tc_cli_stopped, .context = &meter};
-    tc_spec *spec = NULL;
-    tc_status status = TC_OK;
-    TC_TRY(tc_cli_spec(arguments, arguments->positional[0], TC_SPEC_STUDY, &spec, error));
+/* ---- the run ---- */
+
+static tc_status read_mode(const tc_arguments *arguments, tc_store_mode *mode, tc_error *error) {
+    const bool resume = tc_arguments_has(arguments, "resume"), overwrite = tc_arguments_has(arguments, "overwrite");
+    if (resume && overwrite)
+        return tc_raise(error, TC_INVALID, "run: --resume and --overwrite exclude each other; give one of them");
+    *mode = resume ? TC_STORE_RESUME : overwrite ? TC_STORE_OVERWRITE : TC_STORE_NEW;
+    return TC_OK;
+}
+
+static tc_status read_order(const tc_arguments *arguments, const tc_plan *plan, const tc_ranks *ranks,
+                            char folder[TC_PATH_SIZE], tc_study_order *order, tc_error *error) {
     const char *out = tc_arguments_value(arguments, "out", NULL);
+    int64_t jobs = 0;
+    tc_status status = TC_OK;
     if (out && !*out) TC_RAISE(TC_INVALID, "--out: is empty; name a folder");
-    TC_TRY(tc_path_format(folder, error, "%s%s", out ? out : "out/", out ? "" : spec->study.name));
-    tc_cli_catch_signals();
-    const tc_study_place place = {folder, tc_arguments_has(arguments, "overwrite")};
-    status = tc_study_run(spec, &place, &hooks, error);
-    tc_meter_clear(&meter);
-    if (status == TC_OK) status = tc_cli_show(arguments, folder, error);
-    if (status != TC_INTERRUPTED) goto done;
-    const bool any = anything_finished(folder) && tc_cli_show(arguments, folder, NULL) == TC_OK;
-    tc_raise(error, TC_INTERRUPTED, "%s: interrupted; %s", folder,
-             any ? "the finished trials are kept there" : "no trial was finished, run it again");
+    TC_TRY(tc_path_format(folder, error, "%s%s", out ? out : "out/", out ? "" : plan->base->study.name));
+    TC_TRY(tc_arguments_int(arguments, "jobs", 0, 4096, 0, &jobs, error));
+    if (ranks->size > 1 && jobs > 0)
+        TC_RAISE(TC_INVALID, "run: under mpirun its processes are the jobs; leave --jobs away");
+    *order = (tc_study_order){.folder = folder, .jobs = (int)jobs, .ranks = ranks, .spec = arguments->positional[0]};
+    TC_TRY(read_mode(arguments, &order->mode, error));
 done:
-    tc_spec_free(spec);
+    return status;
+}
+
+/* All ranks must have made the same plan of the same file. */
+static tc_status make_plan(const tc_arguments *arguments, const tc_ranks *ranks, tc_plan **plan, char *folder,
+                           tc_study_order *order, tc_error *error) {
+    char digest[TC_KEY_SIZE] = "";
+    tc_status status = TC_OK;
+    TC_TRY(tc_cli_plan(arguments, arguments->positional[0], plan, error));
+    TC_TRY(read_order(arguments, *plan, ranks, folder, order, error));
+    TC_TRY(tc_plan_digest(*plan, digest, error));
+done:
+    return tc_mpi_agree(ranks, status, digest, error);
+}
+
+static tc_status conduct(const tc_arguments *arguments, const tc_plan *plan, const tc_study_order *order,
+                         tc_error *error) {
+    tc_board *board = NULL;
+    tc_status status = tc_board_create(&board, error);
+    if (status != TC_OK) return status;
+    const tc_study_hooks hooks = {
+        .progress = show, .finished = announce, .note = note, .stop = tc_cli_stopped, .context = board};
+    tc_cli_catch_signals();
+    status = tc_study_run(plan, order, &hooks, error);
+    tc_board_clear(board);
+    tc_board_free(board);
+    if (status == TC_OK) return tc_cli_show(arguments, order->folder, error);
+    if (status != TC_INTERRUPTED) return status;
+    const bool any = anything_finished(order->folder) && tc_cli_show(arguments, order->folder, NULL) == TC_OK;
+    return tc_raise(error, TC_INTERRUPTED, "%s: interrupted; %s", order->folder,
+                    any ? "the finished trials are kept there, --resume goes on"
+                        : "no trial was finished, --resume goes on from what there is");
+}
+
+/* It is the first rank that is interrupted, and that tells the others. */
+static tc_status work(const tc_plan *plan, const tc_study_order *order, tc_error *error) {
+    signal(SIGINT, SIG_IGN);
+    signal(SIGTERM, SIG_IGN);
+    return tc_study_run(plan, order, NULL, error);
+}
+
+static tc_status run(const tc_arguments *arguments, const tc_ranks *ranks, tc_error *error) {
+    char folder[TC_PATH_SIZE];
+    tc_study_order order;
+    tc_plan *plan = NULL;
+    tc_status status = make_plan(arguments, ranks, &plan, folder, &order, error);
+    if (status == TC_OK && tc_arguments_has(arguments, "plan"))
+        status = ranks->rank ? TC_OK : tc_cli_show_plan(arguments, plan, error);
+    else if (status == TC_OK)
+        status = ranks->rank ? work(plan, &order, error) : conduct(arguments, plan, &order, error);
+    tc_plan_free(plan);
     return status;
 }
 
 int tc_cli_run(int argc, char **argv) {
     tc_arguments arguments;
+    tc_ranks ranks = {0, 1};
     tc_error error = {0};
     tc_status status = tc_arguments_parse(&usage, argc, argv, &arguments, &error);
-    if (status == TC_OK) status = run(&arguments, &error);
-    return tc_cli_finish(status, &error);
+    if (status == TC_OK) status = tc_mpi_begin(&ranks, &error);
+    if (status == TC_OK) status = run(&arguments, &ranks, &error);
+    const int result = ranks.rank ? (int)status : tc_cli_finish(status, &error); /* one voice */
+    tc_mpi_end();
+    return result;
 }

@@ -66,7 +66,7 @@ static tc_status tell(const tc_arguments *arguments, const order *o, const tc_tr
 
 static tc_status train(const tc_arguments *arguments, tc_error *error) {
     tc_meter meter = tc_meter_begin();
-    const tc_study_hooks hooks = {.progress = tc_meter_show, .stop = tc_cli_stopped, .context = &meter};
+    const tc_trial_hooks hooks = {.progress = tc_meter_show, .stop = tc_cli_stopped, .context = &meter};
     tc_spec *spec = NULL;
     tc_lab lab = {0};
     tc_trial trial = {0};
@@ -85,7 +85,8 @@ static tc_status train(const tc_arguments *arguments, tc_error *error) {
     tc_cli_catch_signals();
     tc_trial_open(&lab, o.trial, &trial);
     const tc_model *model = o.role == TC_VICTIM ? lab.victim : lab.surrogate;
-    TC_TRY(tc_trial_train(&trial, o.role, (int)o.index, "", poison, &weights, &result, error));
+    const tc_training training = {.role = o.role, .index = (int)o.index, .label = "", .poison = poison};
+    TC_TRY(tc_trial_train(&trial, &training, &weights, &result, error));
     tc_meter_clear(&meter);
     TC_TRY(tc_evaluate(lab.device, model, &weights, lab.dataset, &lab.dataset->test, &test, error));
     TC_TRY(tc_weights_save(model, o.out, &weights, error));

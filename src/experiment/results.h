@@ -1,21 +1,47 @@
-/* results.h — what a study has found so far, and results.json, in which everybody else reads it.
+/* results.h — results.json and results.csv, in which everybody else reads what a study has found.
  *
- * A cell is one attack under the study's settings; a row is one finished trial of one cell. The file is written anew
- * after every row, whole or not at all, so that a kill loses at most the trial that was under way. */
+ * A cell is one entry of the results' table; a trial of it is finished when its clean victim, its poison and its
+ * poisoned victim are. Both files are printed anew from the payloads of the finished phases, whole or not at all. */
 #ifndef TC_EXPERIMENT_RESULTS_H
 #define TC_EXPERIMENT_RESULTS_H
 
-#include "experiment/trial.h"
+#include "experiment/store.h"
 
-typedef struct tc_results tc_results;
+typedef struct tc_results {
+    const tc_plan *plan;
+    const tc_study_record *record;
+    json_t *const *payload; /* [phases], see phase.h; NULL: not finished */
+    const double *seconds;  /* [phases] from its beginning to its end */
+} tc_results;
 
-tc_status tc_results_create(const tc_spec *spec, const tc_dataset *dataset, tc_results **results, tc_error *error);
-void tc_results_free(tc_results *results);
-/* Takes over the numbers of one finished trial; `poison` is its folder below the study's, or "". */
-tc_status tc_results_add(tc_results *results, int cell, const tc_trial *trial, const tc_outcome *outcome,
-                         const char *poison, tc_error *error);
-tc_status tc_results_save(const tc_results *results, const char *path, tc_error *error);
-/* The same as JSON, a new reference. */
+/* The columns of a trial's numbers, in the order of the files. */
+typedef struct tc_column {
+    const char *name;
+    bool seconds, rate; /* stands under "seconds" instead of "metrics"; is a share of cases */
+} tc_column;
+enum { TC_COLUMNS = 10 };
+extern const tc_column tc_columns[TC_COLUMNS];
+
+/* The three phases of one finished trial. */
+typedef struct tc_row {
+    int cell;
+    int64_t trial;
+    const json_t *clean, *craft, *victim;
+    double value[TC_COLUMNS]; /* of the columns; NaN where there is none */
+} tc_row;
+/* False where the trial is not finished. */
+bool tc_results_row(const tc_results *results, int cell, int64_t trial, tc_row *row);
+/* The folder of a craft phase's poison below the study's: that of the first cell which uses it. */
+void tc_results_poison(const tc_plan *plan, int cell, int64_t trial, char folder[64]);
+
+/* Adds a member to the root of results.json. */
+void tc_results_pairs(const tc_results *results, json_t *root);  /* results_pairs.c */
+void tc_results_curves(const tc_results *results, json_t *root); /* results_curves.c */
+
+/* A new reference; NULL without memory. */
 json_t *tc_results_json(const tc_results *results);
+/* FOLDER/results.json and FOLDER/results.csv. */
+tc_status tc_results_save(const tc_results *results, const char *folder, tc_error *error);
+tc_status tc_results_save_csv(const tc_results *results, const char *path, tc_error *error); /* results_csv.c */
 
 #endif

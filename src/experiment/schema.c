@@ -66,10 +66,10 @@ static tc_status add_section(tc_section *parent, const char *name, bool list, tc
     return status;
 }
 
-static tc_status add_network(tc_section *root, const char *name, const tc_option *table, tc_error *error) {
+static tc_status add_network(tc_section *root, const char *name, bool list, const tc_option *table, tc_error *error) {
     tc_status status = TC_OK;
     tc_section *network = NULL, *train = NULL;
-    TC_TRY(add_section(root, name, false, &network, error));
+    TC_TRY(add_section(root, name, list, &network, error));
     TC_TRY(add_table(network, table, error));
     for (const tc_zoo_entry *entry = tc_zoo_entries(); entry->name; entry++)
         TC_TRY(add_table(network, entry->options, error));
@@ -87,12 +87,19 @@ static tc_status add_everything(tc_section *root, tc_error *error) {
     TC_TRY(add_table(section, tc_data_table, error));
     TC_TRY(add_section(root, "threat", false, &section, error));
     TC_TRY(add_table(section, tc_threat_table, error));
-    TC_TRY(add_network(root, "surrogate", tc_surrogate_table, error));
-    TC_TRY(add_network(root, "victim", tc_victim_table, error));
+    TC_TRY(add_network(root, "surrogate", false, tc_surrogate_table, error));
+    TC_TRY(add_network(root, "victim", false, tc_victim_table, error));
+    TC_TRY(add_network(root, "victims", true, tc_victims_table, error));
     TC_TRY(add_section(root, "attacks", true, &section, error));
     TC_TRY(add_table(section, tc_method_table, error));
     for (const tc_attack *attack = tc_attacks(); attack->name; attack++)
         TC_TRY(add_table(section, attack->options, error));
+    TC_TRY(add_section(root, "defences", true, &section, error));
+    TC_TRY(add_table(section, tc_defence_table, error));
+    for (const tc_defence *defence = tc_defences(); defence->name; defence++)
+        TC_TRY(add_table(section, defence->options, error));
+    TC_TRY(add_key(root, (tc_key){.name = "extends", .file_only = true}, error));
+    TC_TRY(add_key(root, (tc_key){.name = "sweep", .file_only = true, .foreign = true}, error));
 done:
     return status;
 }
@@ -113,6 +120,7 @@ static tc_status describe_key(tc_key *key, size_t place, cyaml_schema_field_t *f
                   .data_size = 1,
                   .string = {0, LONGEST_TEXT}},
     };
+    if (key->foreign) field->value = (cyaml_schema_value_t){.type = CYAML_IGNORE, .flags = CYAML_FLAG_OPTIONAL};
     if (!key->section) return TC_OK;
     const tc_status status = describe(key->section, error);
     if (status != TC_OK) return status;

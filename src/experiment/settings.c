@@ -10,12 +10,14 @@ tc_status tc_settings_begin(tc_settings *settings, const char *origin, tc_error 
     return settings->origin ? TC_OK : tc_raise(error, TC_FAILED, "memory: none left to read the spec; free some");
 }
 
+static void free_setting(tc_setting *item) {
+    free(item->path);
+    free(item->text);
+    free(item->where);
+}
+
 void tc_settings_free(tc_settings *settings) {
-    for (size_t i = 0; i < settings->count; i++) {
-        free(settings->item[i].path);
-        free(settings->item[i].text);
-        free(settings->item[i].where);
-    }
+    for (size_t i = 0; i < settings->count; i++) free_setting(&settings->item[i]);
     free(settings->item);
     free(settings->origin);
     *settings = (tc_settings){0};
@@ -67,19 +69,47 @@ tc_status tc_settings_put(tc_settings *settings, const char *path, const char *t
     return tc_raise(error, TC_FAILED, "memory: none left to read the spec; free some");
 }
 
+/* Is the setting the one at `path` (of so many bytes), or below it? */
+static bool lies_below(const tc_setting *item, const char *path, size_t length) {
+    return !strncmp(item->path, path, length) && (item->path[length] == '\0' || item->path[length] == '.');
+}
+
+static const tc_setting *find_below(const tc_settings *settings, const char *path, size_t length) {
+    for (size_t i = 0; i < settings->count; i++)
+        if (lies_below(&settings->item[i], path, length)) return &settings->item[i];
+    return NULL;
+}
+
+void tc_settings_remove(tc_settings *settings, const char *path) {
+    size_t kept = 0;
+    for (size_t i = 0; i < settings->count; i++) {
+        if (lies_below(&settings->item[i], path, strlen(path)))
+            free_setting(&settings->item[i]);
+        else
+            settings->item[kept++] = settings->item[i];
+    }
+    settings->count = kept;
+}
+
+tc_status tc_settings_copy(const tc_settings *from, tc_settings *to, tc_error *error) {
+    tc_status status = tc_settings_begin(to, from->origin, error);
+    for (size_t i = 0; i < from->count && status == TC_OK; i++)
+        status = tc_settings_put(to, from->item[i].path, from->item[i].text, from->item[i].where, error);
+    return status;
+}
+
+bool tc_settings_has(const tc_settings *settings, const char *path) {
+    return find_below(settings, path, strlen(path)) != NULL;
+}
+
 const char *tc_settings_where(const tc_settings *settings, const char *path) {
-    char around[TC_TEXT_SIZE];
-    snprintf(around, sizeof around, "%s", path);
+    size_t length = strlen(path);
     for (;;) {
-        const size_t length = strlen(around);
-        for (size_t i = 0; i < settings->count; i++) {
-            const char *candidate = settings->item[i].path;
-            if (!strncmp(candidate, around, length) && (candidate[length] == '\0' || candidate[length] == '.'))
-                return settings->item[i].where;
-        }
-        char *dot = strrchr(around, '.');
-        if (!dot) return settings->origin;
-        *dot = '\0';
+        const tc_setting *near = find_below(settings, path, length);
+        if (near) return near->where;
+        while (length && path[length - 1] != '.') length--;
+        if (!length) return settings->origin;
+        length--; /* the dot */
     }
 }
 

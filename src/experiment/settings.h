@@ -27,9 +27,14 @@ void tc_settings_free(tc_settings *settings);
 /* Replaces what was said before about the same path. */
 tc_status tc_settings_put(tc_settings *settings, const char *path, const char *text, const char *where,
                           tc_error *error);
+/* What was said about `path` and everything below it is forgotten. */
+void tc_settings_remove(tc_settings *settings, const char *path);
+tc_status tc_settings_copy(const tc_settings *from, tc_settings *to, tc_error *error); /* `to` is empty before */
 const tc_setting *tc_settings_find(const tc_settings *settings, const char *path);
 /* The text of a path, or NULL. */
 const char *tc_settings_text(const tc_settings *settings, const char *path);
+/* Is anything said about `path` or below it? */
+bool tc_settings_has(const tc_settings *settings, const char *path);
 /* Where `path`, or the nearest thing around it, was written; the origin where it was not written at all. */
 const char *tc_settings_where(const tc_settings *settings, const char *path);
 /* How many entries the list `path` has. */

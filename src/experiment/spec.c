@@ -2,9 +2,9 @@
  */
 #include "experiment/spec.h"
 
-#include "experiment/schema.h"
 #include "experiment/spec_change.h"
-#include "experiment/spec_file.h"
+#include "experiment/spec_parts.h"
+#include "experiment/spec_read.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,68 +34,10 @@ const tc_option tc_data_table[] = {
     TC_INT(tc_data_options, seed, 0, 0, 999999999999999, "", "of the generated images and of the subset"),
     TC_OPTIONS_END};
 
-const tc_option tc_surrogate_table[] = {
-    TC_TEXT(tc_network_spec, model, "resnet18",
-            "the network that the attacker trains; `tocsin list models` names them"),
-    TC_INT(tc_network_spec, count, 1, 1, 64, "networks", "surrogates averaged while crafting (ensemble)"),
-    TC_OPTIONS_END};
-
-const tc_option tc_victim_table[] = {
-    TC_TEXT(tc_network_spec, model, "resnet18", "the network that the victim trains; `tocsin list models` names them"),
-    TC_OPTIONS_END};
-
 const tc_option tc_method_table[] = {
     TC_TEXT(tc_method_spec, name, "", "the method; `tocsin list attacks` names them"),
     TC_TEXT(tc_method_spec, label, "", "what it is called in the results; empty: the name, and the sharpness if any"),
     TC_OPTIONS_END};
-
-/* ---- sections ---- */
-
-static tc_status resolve_model(const tc_settings *settings, const char *section, tc_network_spec *network,
-                               tc_error *error) {
-    const char *known[256] = {NULL};
-    const tc_zoo_entry *entries = tc_zoo_entries();
-    network->entry = tc_zoo_find(network->model);
-    if (network->entry) return TC_OK;
-    for (int i = 0; i < 255 && entries[i].name; i++) known[i] = entries[i].name;
-    const char *near = tc_nearest(network->model, known);
-    char path[64];
-    snprintf(path, sizeof path, "%s.model", section);
-    return tc_settings_raise(settings, error, path, "'%.64s' is not known; %s%s%s", network->model,
-                             near ? "did you mean '" : "`tocsin list models` names them all", near ? near : "",
-                             near ? "'?" : "");
-}
-
-/* The recipe first, so that single settings win over it. */
-static tc_status resolve_training(const tc_settings *settings, const char *section, tc_train_options *train,
-                                  tc_error *error) {
-    char path[64];
-    tc_status status = TC_OK;
-    snprintf(path, sizeof path, "%s.train", section);
-    tc_train_defaults(train);
-    TC_TRY(tc_settings_apply(settings, path, tc_train_table, train, error));
-    const char *recipe = tc_option_find(tc_train_table, "recipe")->choices[train->recipe];
-    TC_TRY(tc_train_apply_recipe(train, recipe, error));
-    TC_TRY(tc_settings_apply(settings, path, tc_train_table, train, error));
-done:
-    return status;
-}
-
-static tc_status resolve_network(const tc_settings *settings, const char *section, const tc_option *table,
-                                 tc_network_spec *network, tc_error *error) {
-    tc_status status = TC_OK;
-    network->count = 1; /* a victim's table has none */
-    tc_options_default(table, network);
-    TC_TRY(tc_settings_apply(settings, section, table, network, error));
-    TC_TRY(resolve_model(settings, section, network, error));
-    const tc_option *options = network->entry->options;
-    tc_options_default(options, &network->zoo);
-    TC_TRY(tc_settings_refuse_others(settings, section, network->model, table, options, error));
-    TC_TRY(tc_settings_apply(settings, section, options, &network->zoo, error));
-    TC_TRY(resolve_training(settings, section, &network->train, error));
-done:
-    return status;
-}
 
 /* ---- attacks ---- */
 
@@ -131,12 +73,9 @@ static tc_status resolve_method(const tc_settings *settings, const char *path, t
         TC_TRY(tc_settings_raise(settings, error, path, "has no name; give it one of `tocsin list attacks`"));
     method->attack = tc_attack_find(method->name);
     if (!method->attack) {
-        const char *known[256] = {NULL};
-        for (int i = 0; i < 255 && tc_attacks()[i].name; i++) known[i] = tc_attacks()[i].name;
-        const char *near = tc_nearest(method->name, known);
-        TC_TRY(tc_settings_raise(settings, error, key, "'%.64s' is not known; %s%s%s", method->name,
-                                 near ? "did you mean '" : "`tocsin list attacks` names them all", near ? near : "",
-                                 near ? "'?" : ""));
+        const char *known[TC_MOST_NAMES + 1] = {NULL};
+        for (int i = 0; i < TC_MOST_NAMES && tc_attacks()[i].name; i++) known[i] = tc_attacks()[i].name;
+        TC_TRY(tc_spec_unknown_name(settings, key, method->name, known, "attacks", error));
     }
     TC_TRY(tc_settings_refuse_others(settings, path, method->name, tc_method_table, method->attack->options, error));
     TC_TRY(tc_new(&method->options, 1, method->attack->options_size, error));
@@ -195,6 +134,7 @@ static tc_status resolve_attacks(tc_spec *spec, tc_spec_need need, tc_error *err
     const int first = need == TC_SPEC_STUDY && !has_control(&spec->settings, entries); /* 1: the control is added */
     TC_TRY(tc_new(&spec->attacks, (size_t)(entries + first), sizeof *spec->attacks, error));
     spec->attack_count = entries + first;
+    spec->control_added = first;
     if (first) TC_TRY(add_control(&spec->attacks[0], error));
     for (int i = 0; i < entries; i++) {
         char path[64];
@@ -219,6 +159,8 @@ static void name_by_default(tc_spec *spec, const char *path) {
 }
 
 static tc_status check_name(const tc_spec *spec, tc_error *error) {
+    if (!tc_is_text(spec->study.name))
+        return tc_settings_raise(&spec->settings, error, "name", "is no UTF-8; give the study a name of its own");
     if (!strchr(spec->study.name, '/') && spec->study.name[0] != '.' && strlen(spec->study.name) <= 200) return TC_OK;
     return tc_settings_raise(&spec->settings, error, "name",
                              "'%.64s' cannot name a folder; leave out '/', a leading '.' and all beyond 200 bytes",
@@ -242,9 +184,10 @@ static tc_status resolve(tc_spec *spec, const char *path, tc_spec_need need, tc_
     TC_TRY(tc_settings_apply(settings, "", tc_study_table, &spec->study, error));
     TC_TRY(tc_settings_apply(settings, "dataset", tc_data_table, &spec->data, error));
     TC_TRY(tc_settings_apply(settings, "threat", tc_threat_table, &spec->threat, error));
-    TC_TRY(resolve_network(settings, "surrogate", tc_surrogate_table, &spec->surrogate, error));
-    TC_TRY(resolve_network(settings, "victim", tc_victim_table, &spec->victim, error));
+    TC_TRY(tc_spec_resolve_surrogate(spec, error));
+    TC_TRY(tc_spec_resolve_victims(spec, error));
     TC_TRY(resolve_attacks(spec, need, error));
+    TC_TRY(tc_spec_resolve_defences(spec, error));
     name_by_default(spec, path);
     TC_TRY(check_name(spec, error));
     TC_TRY(check_threat(spec, error));
@@ -252,30 +195,38 @@ done:
     return status;
 }
 
-tc_status tc_spec_load(const char *path, const char *const *changes, int change_count, tc_spec_need need,
-                       tc_spec **spec, tc_error *error) {
+tc_status tc_spec_resolve(tc_settings *settings, const char *path, tc_spec_need need, tc_spec **spec, tc_error *error) {
     tc_status status = TC_OK;
-    tc_section *schema = NULL;
     tc_spec *made = NULL;
     *spec = NULL;
     TC_TRY(tc_new(&made, 1, sizeof *made, error));
-    TC_TRY(tc_schema_create(&schema, error));
-    TC_TRY(tc_settings_begin(&made->settings, path ? path : "--set", error));
-    if (path) TC_TRY(tc_spec_file_read(path, schema, &made->settings, error));
-    for (int i = 0; i < change_count; i++) TC_TRY(tc_spec_change(schema, &made->settings, changes[i], error));
+    made->settings = *settings;
+    *settings = (tc_settings){0};
     TC_TRY(resolve(made, path, need, error));
     *spec = made;
     made = NULL;
 done:
     tc_spec_free(made);
-    tc_schema_free(schema);
+    return status;
+}
+
+tc_status tc_spec_load(const char *path, const char *const *changes, int change_count, tc_spec_need need,
+                       tc_spec **spec, tc_error *error) {
+    tc_settings settings = {0};
+    *spec = NULL;
+    tc_status status = tc_spec_read(path, changes, change_count, &settings, NULL, error);
+    if (status == TC_OK) status = tc_spec_resolve(&settings, path, need, spec, error);
+    tc_settings_free(&settings);
     return status;
 }
 
 void tc_spec_free(tc_spec *spec) {
     if (!spec) return;
     for (int i = 0; i < spec->attack_count; i++) free(spec->attacks[i].options);
+    for (int i = 0; i < spec->defence_count; i++) free(spec->defences[i].options);
     free(spec->attacks);
+    free(spec->defences);
+    free(spec->victims);
     tc_settings_free(&spec->settings);
     free(spec);
 }

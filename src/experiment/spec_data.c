@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_SETTINGS = 32 };
+enum { MOST_SETTINGS = 32, MOST_DRAWS = 256 };
 
 /* Puts "WHERE: PATH: " in front of what a part below has to say about the input. */
 static tc_status at(const tc_spec *spec, const char *path, tc_status status, const tc_error *reason, tc_error *error) {
@@ -45,27 +45,41 @@ static tc_status check_class(const tc_spec *spec, const tc_dataset *dataset, con
                              (long long)class, dataset->name, dataset->classes - 1);
 }
 
-/* The draw itself knows best whether it can be made. */
+tc_stream tc_spec_stream(const tc_spec *spec, int64_t trial) {
+    return tc_stream_child(tc_stream_make((uint64_t)spec->study.seed), "trial", (uint64_t)trial);
+}
+
+tc_status tc_spec_draw(const tc_spec *spec, const tc_dataset *dataset, int64_t trial, tc_threat *threat,
+                       tc_error *error) {
+    const tc_stream stream = tc_stream_child(tc_spec_stream(spec, trial), "threat", 0);
+    return tc_threat_draw(dataset, &spec->threat, stream, threat, error);
+}
+
+/* The draw itself knows best whether it can be made; of classes that are drawn, one may have too few images. */
 tc_status tc_spec_check_threat(const tc_spec *spec, const tc_dataset *dataset, tc_error *error) {
-    tc_threat threat = {0};
+    const int64_t trials = spec->study.trials < MOST_DRAWS ? spec->study.trials : MOST_DRAWS;
     tc_error reason = {0};
-    const tc_stream stream = tc_stream_make((uint64_t)spec->study.seed);
-    const tc_status status = tc_threat_draw(dataset, &spec->threat, stream, &threat, &reason);
-    if (status == TC_OK) tc_threat_free(&threat);
+    tc_status status = TC_OK;
+    for (int64_t t = 0; t < trials && status == TC_OK; t++) {
+        tc_threat threat = {0};
+        status = tc_spec_draw(spec, dataset, t, &threat, &reason);
+        if (status == TC_OK) tc_threat_free(&threat);
+    }
     return at(spec, "threat", status, &reason, error);
 }
 
 /* What training itself would refuse, but only after the surrogates have been trained for hours. */
-static tc_status check_training(const tc_spec *spec, const char *section, const tc_train_options *train,
-                                const tc_dataset *dataset, tc_error *error) {
+static tc_status check_training(const tc_spec *spec, const tc_network_spec *network, const tc_dataset *dataset,
+                                tc_error *error) {
+    const tc_train_options *train = &network->train;
     tc_schedule schedule;
     tc_error reason = {0};
     const int64_t side = dataset->height < dataset->width ? dataset->height : dataset->width;
     char path[64];
-    snprintf(path, sizeof path, "%s.train", section);
+    snprintf(path, sizeof path, "%s.train", network->section);
     const tc_status status = tc_schedule_make(train, &schedule, &reason);
     if (status != TC_OK || train->crop < side) return at(spec, path, status, &reason, error);
-    snprintf(path, sizeof path, "%s.train.crop", section);
+    snprintf(path, sizeof path, "%s.train.crop", network->section);
     return tc_settings_raise(&spec->settings, error, path, "is %lld pixels, the images are %lld wide; take fewer",
                              (long long)train->crop, (long long)side);
 }
@@ -74,15 +88,14 @@ tc_status tc_spec_check_data(const tc_spec *spec, const tc_dataset *dataset, tc_
     tc_status status = TC_OK;
     TC_TRY(check_class(spec, dataset, "threat.target_class", spec->threat.target_class, error));
     TC_TRY(check_class(spec, dataset, "threat.intended_class", spec->threat.intended_class, error));
-    TC_TRY(check_training(spec, "surrogate", &spec->surrogate.train, dataset, error));
-    TC_TRY(check_training(spec, "victim", &spec->victim.train, dataset, error));
+    TC_TRY(check_training(spec, &spec->surrogate, dataset, error));
+    for (int v = 0; v < spec->victim_count; v++) TC_TRY(check_training(spec, &spec->victims[v], dataset, error));
 done:
     return status;
 }
 
-tc_status tc_spec_build(const tc_spec *spec, const char *section, const tc_dataset *dataset, tc_model **model,
-                        tc_error *error) {
-    const tc_network_spec *network = strcmp(section, "victim") ? &spec->surrogate : &spec->victim;
+tc_status tc_spec_build(const tc_spec *spec, const tc_network_spec *network, const tc_dataset *dataset,
+                        tc_model **model, tc_error *error) {
     char text[MOST_SETTINGS][128], path[64];
     const char *settings[MOST_SETTINGS];
     int count = 0;
@@ -95,7 +108,7 @@ tc_status tc_spec_build(const tc_spec *spec, const char *section, const tc_datas
     tc_error reason = {0};
     const tc_shape input = tc_nhwc(1, dataset->height, dataset->width, dataset->channels);
     const tc_status status = tc_zoo_build(network->model, input, dataset->classes, settings, count, model, &reason);
-    snprintf(path, sizeof path, "%s.model", section);
+    snprintf(path, sizeof path, "%s.model", network->section);
     return at(spec, path, status, &reason, error);
 }
 

@@ -136,17 +136,32 @@ static tc_status collect_key(const collector *c, const tc_key *key, const tc_slo
     return status;
 }
 
+/* A list without entries would pass for one that was not given. */
+static tc_status refuse_empty_list(const collector *c, const tc_key *key, const char *path, tc_error *error) {
+    char below[2 * LONGEST_PATH];
+    snprintf(below, sizeof below, "%s%s%s", path, *path ? "." : "", key->name);
+    const int line = tc_lines_exactly(c->lines, below);
+    if (!line) return TC_OK;
+    return tc_raise(error, TC_INVALID, "%s:%d: %s: is empty; give it an entry or remove it", c->file, line, below);
+}
+
 static tc_status collect(const collector *c, const tc_section *section, const tc_slot *slots, const char *path,
                          tc_error *error) {
     tc_status status = TC_OK;
-    for (size_t i = 0; i < section->count && status == TC_OK; i++)
-        if (slots[i].value) status = collect_key(c, &section->key[i], &slots[i], path, error);
+    for (size_t i = 0; i < section->count && status == TC_OK; i++) {
+        const tc_key *key = &section->key[i];
+        if (key->list && !slots[i].entries)
+            status = refuse_empty_list(c, key, path, error);
+        else if (slots[i].value)
+            status = collect_key(c, key, &slots[i], path, error);
+    }
     return status;
 }
 
 /* ---- the file ---- */
 
-tc_status tc_spec_file_read(const char *path, const tc_section *schema, tc_settings *settings, tc_error *error) {
+tc_status tc_spec_file_read(const char *path, const tc_section *schema, tc_settings *settings, tc_sweep *sweep,
+                            tc_error *error) {
     tc_status status = TC_OK;
     uint8_t *text = NULL;
     size_t size = 0;
@@ -159,6 +174,7 @@ tc_status tc_spec_file_read(const char *path, const tc_section *schema, tc_setti
     TC_TRY(tc_lines_read(path, (const char *)text, size, &lines, error));
     const cyaml_err_t code = cyaml_load_data(text, size, &config, &schema->value, (cyaml_data_t **)&slots, NULL);
     if (code != CYAML_OK) TC_TRY(refuse(path, schema, &lines, &heard, code, error));
+    TC_TRY(tc_sweep_read(path, (const char *)text, size, sweep, error));
     if (slots) TC_TRY(collect(&(collector){path, &lines, settings}, schema, slots, "", error));
 done:
     if (slots) cyaml_free(&config, &schema->value, slots, 0);

@@ -4,9 +4,11 @@
 
 #include "experiment/schema.h"
 #include "experiment/settings.h"
+#include "experiment/sweep.h"
 
-/* Reads `path` by the schema. Whatever is wrong with its structure — syntax, unknown or doubled keys, a list where a
- * value should be — is refused as "FILE:LINE: KEY: what; what to do". */
-tc_status tc_spec_file_read(const char *path, const tc_section *schema, tc_settings *settings, tc_error *error);
+/* Reads `path` by the schema, and its sweep. Whatever is wrong with its structure — syntax, unknown or doubled keys, a
+ * list where a value should be — is refused as "FILE:LINE: KEY: what; what to do". */
+tc_status tc_spec_file_read(const char *path, const tc_section *schema, tc_settings *settings, tc_sweep *sweep,
+                            tc_error *error);
 
 #endif

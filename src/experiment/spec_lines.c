@@ -59,9 +59,14 @@ static tc_status step_into(walk *w, const char *name, int line, tc_error *error)
     return remember(w, line, error);
 }
 
+/* A sweep's keys are dotted: they are those of --set. */
+static bool may_be_dotted(const walk *w) {
+    return w->depth > 1 && !strncmp(w->path, "sweep.", 6);
+}
+
 static tc_status read_key(walk *w, const yaml_event_t *event, tc_error *error) {
     const char *name = (const char *)event->data.scalar.value;
-    if (!*name || strlen(name) != event->data.scalar.length || strchr(name, '.')) {
+    if (!*name || strlen(name) != event->data.scalar.length || (strchr(name, '.') && !may_be_dotted(w))) {
         return tc_raise(error, TC_INVALID, "%s:%d: '%.64s' is no key; use the names of docs/spec.md", w->file,
                         line_of(event->start_mark), name);
     }
@@ -176,13 +181,19 @@ void tc_lines_free(tc_lines *lines) {
     *lines = (tc_lines){0};
 }
 
+int tc_lines_exactly(const tc_lines *lines, const char *path) {
+    for (size_t i = 0; i < lines->count; i++)
+        if (!strcmp(lines->item[i].path, path)) return lines->item[i].line;
+    return 0;
+}
+
 int tc_lines_find(const tc_lines *lines, const char *path) {
     char around[LONGEST_PATH];
     snprintf(around, sizeof around, "%s", path);
     for (;;) {
-        for (size_t i = 0; i < lines->count; i++)
-            if (!strcmp(lines->item[i].path, around)) return lines->item[i].line;
+        const int line = tc_lines_exactly(lines, around);
         char *dot = strrchr(around, '.');
+        if (line) return line;
         if (!dot) return 1;
         *dot = '\0';
     }

@@ -20,6 +20,8 @@ typedef struct tc_lines {
 
 tc_status tc_lines_read(const char *file, const char *text, size_t size, tc_lines *lines, tc_error *error);
 void tc_lines_free(tc_lines *lines);
+/* The line of exactly `path`; 0 where it is not in the file. */
+int tc_lines_exactly(const tc_lines *lines, const char *path);
 /* The line of `path`, or of the nearest thing around it (an alias' contents stand elsewhere); 1 where nothing is known.
  */
 int tc_lines_find(const tc_lines *lines, const char *path);

@@ -38,12 +38,34 @@ static json_t *network_json(const tc_option *table, const tc_network_spec *netwo
     return made;
 }
 
+/* As it was asked for: one section, or a list. */
+static void add_victims(json_t *made, const tc_spec *spec) {
+    json_t *list = json_array();
+    for (int v = 0; v < spec->victim_count; v++)
+        json_array_append_new(list, network_json(tc_victims_table, &spec->victims[v]));
+    const bool single = !strcmp(spec->victims[0].section, "victim");
+    json_object_set_new(made, single ? "victim" : "victims",
+                        single ? network_json(tc_victim_table, &spec->victims[0]) : json_incref(list));
+    json_decref(list);
+}
+
+static json_t *defences_json(const tc_spec *spec) {
+    json_t *list = json_array();
+    for (int d = 0; d < spec->defence_count; d++) {
+        const tc_defence_spec *defence = &spec->defences[d];
+        json_t *entry = tc_options_json(tc_defence_table, defence);
+        json_object_update_new(entry, tc_options_json(defence->defence->options, defence->options));
+        json_array_append_new(list, entry);
+    }
+    return list;
+}
+
 json_t *tc_spec_json(const tc_spec *spec) {
     json_t *made = tc_options_json(tc_study_table, &spec->study), *attacks = json_array();
     json_object_set_new(made, "dataset", tc_options_json(tc_data_table, &spec->data));
     json_object_set_new(made, "threat", tc_options_json(tc_threat_table, &spec->threat));
     json_object_set_new(made, "surrogate", network_json(tc_surrogate_table, &spec->surrogate));
-    json_object_set_new(made, "victim", network_json(tc_victim_table, &spec->victim));
+    add_victims(made, spec);
     for (int i = 0; i < spec->attack_count; i++) {
         const tc_method_spec *method = &spec->attacks[i];
         json_t *entry = tc_options_json(tc_method_table, method);
@@ -51,6 +73,7 @@ json_t *tc_spec_json(const tc_spec *spec) {
         json_array_append_new(attacks, entry);
     }
     json_object_set_new(made, "attacks", attacks);
+    json_object_set_new(made, "defences", defences_json(spec));
     return made;
 }
 
@@ -89,6 +112,16 @@ static bool emit_array(yaml_emitter_t *emitter, json_t *array) {
     return emit(emitter, yaml_sequence_end_event_initialize(&event), &event);
 }
 
+/* YAML 1.1 takes 1e-08 for text, 1.0e-08 for a number. */
+static void write_real(double value, char text[64]) {
+    char digits[48];
+    snprintf(digits, sizeof digits, "%.15g", value);
+    if (strtod(digits, NULL) != value) snprintf(digits, sizeof digits, "%.17g", value);
+    const size_t mantissa = strcspn(digits, "e");
+    const bool point = !digits[mantissa] || memchr(digits, '.', mantissa);
+    snprintf(text, 64, "%.*s%s%s", (int)mantissa, digits, point ? "" : ".0", digits + mantissa);
+}
+
 static bool emit_json(yaml_emitter_t *emitter, json_t *value) {
     char text[64];
     switch (json_typeof(value)) {
@@ -102,8 +135,7 @@ static bool emit_json(yaml_emitter_t *emitter, json_t *value) {
         snprintf(text, sizeof text, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
         break;
     case JSON_REAL:
-        snprintf(text, sizeof text, "%.15g", json_real_value(value));
-        if (strtod(text, NULL) != json_real_value(value)) snprintf(text, sizeof text, "%.17g", json_real_value(value));
+        write_real(json_real_value(value), text);
         break;
     default:
         snprintf(text, sizeof text, "%s", json_is_true(value) ? "true" : "false");
@@ -120,10 +152,13 @@ static bool emit_document(yaml_emitter_t *emitter, json_t *root) {
 }
 
 tc_status tc_spec_save_yaml(const tc_spec *spec, const char *path, tc_error *error) {
+    return tc_json_save_yaml(tc_spec_json(spec), path, error);
+}
+
+tc_status tc_json_save_yaml(json_t *root, const char *path, tc_error *error) {
     tc_status status = TC_OK;
     tc_output output = {0};
     yaml_emitter_t emitter;
-    json_t *root = tc_spec_json(spec);
     if (!yaml_emitter_initialize(&emitter)) {
         json_decref(root);
         return tc_raise(error, TC_FAILED, "%s: memory: none left to write it; free some", path);

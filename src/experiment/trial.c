@@ -11,13 +11,14 @@
 
 /* ---- the lab ---- */
 
-tc_status tc_lab_open(const tc_spec *spec, const tc_study_hooks *hooks, tc_lab *lab, tc_error *error) {
+tc_status tc_lab_open(const tc_spec *spec, const tc_trial_hooks *hooks, tc_lab *lab, tc_error *error) {
     tc_status status = TC_OK;
     *lab = (tc_lab){.spec = spec, .hooks = hooks};
     TC_TRY(tc_spec_open_data(spec, &lab->dataset, error));
     TC_TRY(tc_spec_check_data(spec, lab->dataset, error));
-    TC_TRY(tc_spec_build(spec, "surrogate", lab->dataset, &lab->surrogate, error));
-    TC_TRY(tc_spec_build(spec, "victim", lab->dataset, &lab->victim, error));
+    TC_TRY(tc_spec_build(spec, &spec->surrogate, lab->dataset, &lab->surrogate, error));
+    lab->network = &spec->victims[0];
+    TC_TRY(tc_spec_build(spec, lab->network, lab->dataset, &lab->victim, error));
     TC_TRY(tc_spec_open_device(spec, &lab->device, error));
 done:
     if (status != TC_OK) tc_lab_close(lab);
@@ -36,7 +37,7 @@ void tc_lab_close(tc_lab *lab) {
 
 /* One phase: the part below reports to it, and it to the study's hooks. */
 typedef struct phase {
-    const tc_study_hooks *hooks;
+    const tc_trial_hooks *hooks;
     tc_progress told;
 } phase;
 
@@ -79,31 +80,27 @@ static bool asked_to_stop(void *context) {
 
 /* ---- training one network ---- */
 
-static tc_status keep(const tc_trial *trial, const char *name, const tc_model *model, const tc_weights *weights,
-                      tc_error *error) {
-    char path[TC_PATH_SIZE];
-    if (!trial->lab->models) return TC_OK;
-    tc_status status =
-        tc_path_format(path, error, "%s/%s-%lld.safetensors", trial->lab->models, name, (long long)trial->number);
-    return status == TC_OK ? tc_weights_save(model, path, weights, error) : status;
-}
-
 /* All randomness is one stream's, so that victims start alike and see the samples in the same order, whatever the
  * poison. */
-tc_status tc_trial_train(const tc_trial *trial, tc_role role, int index, const char *label, const tc_poison *poison,
-                         tc_weights *weights, tc_train_result *result, tc_error *error) {
+tc_status tc_trial_train(const tc_trial *trial, const tc_training *training, tc_weights *weights,
+                         tc_train_result *result, tc_error *error) {
     const tc_lab *lab = trial->lab;
-    const bool victim = role == TC_VICTIM;
+    const bool victim = training->role == TC_VICTIM;
+    const char *role = victim ? "victim" : "surrogate";
     const tc_model *model = victim ? lab->victim : lab->surrogate;
-    const tc_train_options *options = victim ? &lab->spec->victim.train : &lab->spec->surrogate.train;
-    const tc_stream stream = tc_stream_child(trial->stream, victim ? "victim" : "surrogate", (uint64_t)index);
-    phase p = begin_phase(trial, victim ? "victim" : "surrogate", label);
-    const tc_train_hooks hooks = {.progress = trained, .stop = asked_to_stop, .context = &p};
+    const tc_train_options *options = victim ? &lab->network->train : &lab->spec->surrogate.train;
+    const tc_stream stream = tc_stream_child(trial->stream, role, (uint64_t)training->index);
+    phase p = begin_phase(trial, role, training->label);
+    const tc_train_hooks hooks = {.progress = trained,
+                                  .stop = asked_to_stop,
+                                  .context = &p,
+                                  .checkpoint = training->checkpoint,
+                                  .curve = training->curve};
     tc_view view = {0};
     tc_status status = TC_OK;
     TC_TRY(tc_weights_create(model, weights, error));
     tc_model_init(model, tc_stream_child(stream, "initialise", 0), weights->theta, weights->state);
-    TC_TRY(tc_view_create(lab->dataset, poison, &view, error));
+    TC_TRY(tc_view_create(lab->dataset, training->poison, &view, error));
     TC_TRY(tc_train(lab->device, model, &view, options, tc_stream_child(stream, "train", 0), &hooks, weights, result,
                     error));
 done:
@@ -139,93 +136,25 @@ done:
     return status;
 }
 
-static tc_status judge(const tc_trial *trial, const tc_weights *weights, int32_t *prediction, double *accuracy,
-                       double *success, tc_error *error) {
-    const tc_lab *lab = trial->lab;
-    tc_accuracy measured = {0};
-    size_t hits = 0;
-    tc_status status = TC_OK;
-    TC_TRY(tc_evaluate(lab->device, lab->victim, weights, lab->dataset, &lab->dataset->test, &measured, error));
-    TC_TRY(tc_trial_predict(trial, lab->victim, weights, prediction, error));
-    for (size_t i = 0; i < trial->threat.targets; i++) hits += prediction[i] == trial->threat.intended_class;
-    *accuracy = measured.accuracy;
-    *success = (double)hits / (double)trial->threat.targets;
-done:
-    return status;
-}
-
-/* ---- what all attacks share ---- */
-
-static tc_status train_surrogates(tc_trial *trial, tc_error *error) {
-    const int64_t count = trial->lab->spec->surrogate.count;
-    tc_status status = TC_OK;
-    TC_TRY(tc_new(&trial->surrogates, (size_t)count, sizeof *trial->surrogates, error));
-    for (int k = 0; k < count; k++) {
-        tc_surrogate *surrogate = &trial->surrogates[k];
-        tc_train_result result = {0};
-        char name[64];
-        surrogate->model = trial->lab->surrogate;
-        trial->surrogate_count = k + 1;
-        TC_TRY(tc_trial_train(trial, TC_SURROGATE, k, "", NULL, &surrogate->weights, &result, error));
-        trial->pretrain_seconds += result.seconds;
-        snprintf(name, sizeof name, "surrogate-%d", k);
-        TC_TRY(keep(trial, name, surrogate->model, &surrogate->weights, error));
-    }
-done:
-    return status;
-}
-
-static tc_status train_clean_victim(tc_trial *trial, tc_error *error) {
-    const tc_lab *lab = trial->lab;
-    tc_weights weights = {0};
-    tc_train_result result = {0};
-    tc_status status = TC_OK;
-    TC_TRY(tc_new(&trial->clean_prediction, trial->threat.targets, sizeof *trial->clean_prediction, error));
-    TC_TRY(tc_trial_train(trial, TC_VICTIM, 0, "on clean data", NULL, &weights, &result, error));
-    trial->clean_seconds = result.seconds;
-    TC_TRY(keep(trial, "clean", lab->victim, &weights, error));
-    TC_TRY(judge(trial, &weights, trial->clean_prediction, &trial->clean_accuracy, &trial->clean_success, error));
-done:
-    tc_weights_free(&weights);
-    return status;
-}
-
-static bool surrogates_wanted(const tc_spec *spec) {
-    for (int i = 0; i < spec->attack_count; i++)
-        if (spec->attacks[i].attack->needs_surrogate) return true;
-    return false;
-}
+/* ---- a trial ---- */
 
 void tc_trial_open(const tc_lab *lab, int64_t number, tc_trial *trial) {
     *trial = (tc_trial){.lab = lab, .number = number};
-    trial->stream = tc_stream_child(tc_stream_make((uint64_t)lab->spec->study.seed), "trial", (uint64_t)number);
+    trial->stream = tc_spec_stream(lab->spec, number);
 }
 
 tc_status tc_trial_draw(tc_trial *trial, tc_error *error) {
-    return tc_threat_draw(trial->lab->dataset, &trial->lab->spec->threat, tc_stream_child(trial->stream, "threat", 0),
-                          &trial->threat, error);
-}
-
-tc_status tc_trial_begin(const tc_lab *lab, int64_t number, tc_trial *trial, tc_error *error) {
-    tc_status status = TC_OK;
-    tc_trial_open(lab, number, trial);
-    TC_TRY(tc_trial_draw(trial, error));
-    if (surrogates_wanted(lab->spec)) TC_TRY(train_surrogates(trial, error));
-    TC_TRY(train_clean_victim(trial, error));
-done:
-    if (status != TC_OK) tc_trial_end(trial);
-    return status;
+    return tc_spec_draw(trial->lab->spec, trial->lab->dataset, trial->number, &trial->threat, error);
 }
 
 void tc_trial_end(tc_trial *trial) {
     for (int k = 0; k < trial->surrogate_count; k++) tc_weights_free(&trial->surrogates[k].weights);
     free(trial->surrogates);
-    free(trial->clean_prediction);
     tc_threat_free(&trial->threat);
     *trial = (tc_trial){0};
 }
 
-/* ---- one attack ---- */
+/* ---- crafting ---- */
 
 tc_status tc_trial_craft(const tc_trial *trial, const tc_method_spec *method, tc_outcome *outcome, tc_error *error) {
     const tc_lab *lab = trial->lab;
@@ -241,6 +170,7 @@ tc_status tc_trial_craft(const tc_trial *trial, const tc_method_spec *method, tc
                               .stop = asked_to_stop,
                               .context = &p};
     const double start = tc_clock();
+    *outcome = (tc_outcome){.objective = NAN};
     const tc_status status = method->attack->craft(&job, method->options, &outcome->poison, &report, error);
     if (status != TC_OK) return status;
     outcome->craft_seconds = tc_clock() - start;
@@ -253,28 +183,7 @@ tc_status tc_trial_craft(const tc_trial *trial, const tc_method_spec *method, tc
     return TC_OK;
 }
 
-tc_status tc_trial_attack(const tc_trial *trial, const tc_method_spec *method, tc_outcome *outcome, tc_error *error) {
-    const tc_lab *lab = trial->lab;
-    tc_weights weights = {0};
-    tc_train_result result = {0};
-    char name[64];
-    tc_status status = TC_OK;
-    *outcome = (tc_outcome){.objective = NAN};
-    TC_TRY(tc_new(&outcome->prediction, trial->threat.targets, sizeof *outcome->prediction, error));
-    TC_TRY(tc_trial_craft(trial, method, outcome, error));
-    TC_TRY(tc_trial_train(trial, TC_VICTIM, 0, method->label, outcome->poison, &weights, &result, error));
-    outcome->victim_seconds = result.seconds;
-    snprintf(name, sizeof name, "victim-%d", (int)(method - lab->spec->attacks));
-    TC_TRY(keep(trial, name, lab->victim, &weights, error));
-    TC_TRY(judge(trial, &weights, outcome->prediction, &outcome->accuracy, &outcome->success, error));
-done:
-    tc_weights_free(&weights);
-    if (status != TC_OK) tc_outcome_free(outcome);
-    return status;
-}
-
 void tc_outcome_free(tc_outcome *outcome) {
     tc_poison_free(outcome->poison);
-    free(outcome->prediction);
     *outcome = (tc_outcome){0};
 }

@@ -1,8 +1,6 @@
-/* trial.h — one trial of a study: a pure function of (spec, attack, trial number, seed), in two steps.
- *
- * tc_trial_begin makes what all attacks of the trial share, so that they are compared on the same footing: the draw of
- * the threat, the trained surrogates, and a victim trained on clean data. tc_trial_attack then crafts one poison and
- * trains one victim on it, from the same initialisation and in the same order of samples as the clean one. */
+/* trial.h — one trial of a study in small steps: draw whom to attack, train a network, craft a poison, look where the
+ * targets land. Every step is a pure function of (spec, trial number, seed) and of what it is handed, so that phase.c,
+ * `tocsin train` and `tocsin craft` give the same bits. */
 #ifndef TC_EXPERIMENT_TRIAL_H
 #define TC_EXPERIMENT_TRIAL_H
 
@@ -10,36 +8,32 @@
 
 /* Where the work stands, for whoever shows it. Numbers that a phase does not have are NaN. */
 typedef struct tc_progress {
-    const char *phase;     /* "surrogate", "clean victim", "craft", "victim" */
+    const char *phase;     /* "surrogate", "craft", "victim" */
     const char *label;     /* the attack's, or "" */
     int64_t trial, trials; /* from 1 */
     double fraction;       /* of the phase; 1 at its end */
     double loss, accuracy, images_per_second, seconds_left;
 } tc_progress;
 
-struct tc_trial;
-struct tc_outcome;
-
-typedef struct tc_study_hooks {
+typedef struct tc_trial_hooks {
     void (*progress)(void *context, const tc_progress *progress); /* NULL: none */
-    void (*finished)(void *context, const struct tc_trial *trial, const tc_method_spec *method,
-                     const struct tc_outcome *outcome); /* one trial of one attack; NULL: none */
-    bool (*stop)(void *context);                        /* true ends with TC_INTERRUPTED; NULL: never */
+    bool (*stop)(void *context);                                  /* true ends with TC_INTERRUPTED; NULL: never */
     void *context;
-} tc_study_hooks;
+} tc_trial_hooks;
 
-/* What every trial of a study works with; owned by whoever opened it. */
+/* What the trials of a study work with; owned by whoever opened it. */
 typedef struct tc_lab {
     const tc_spec *spec;
     tc_device *device;
     tc_dataset *dataset;
+    const tc_network_spec *network; /* of the victim: one of the spec's */
     tc_model *surrogate, *victim;
-    const tc_study_hooks *hooks;
-    const char *models; /* folder to write weights to, or NULL */
+    const tc_trial_hooks *hooks;
 } tc_lab;
 
-/* Opens data and device, builds the networks, and checks all that can be wrong with them; writes nothing. */
-tc_status tc_lab_open(const tc_spec *spec, const tc_study_hooks *hooks, tc_lab *lab, tc_error *error);
+/* Opens data and device, builds the networks (the first of several victims), and checks all that can be wrong with
+ * them; writes nothing. */
+tc_status tc_lab_open(const tc_spec *spec, const tc_trial_hooks *hooks, tc_lab *lab, tc_error *error);
 void tc_lab_close(tc_lab *lab);
 
 typedef struct tc_trial {
@@ -49,40 +43,37 @@ typedef struct tc_trial {
     tc_threat threat;
     tc_surrogate *surrogates; /* [surrogate_count] */
     int surrogate_count;
-    double clean_accuracy, clean_success; /* of the victim trained on clean data */
-    double pretrain_seconds, clean_seconds;
-    int32_t *clean_prediction; /* [threat.targets]: what the clean victim takes the targets for */
 } tc_trial;
 
+/* A crafted poison and what it took. */
 typedef struct tc_outcome {
-    double success;   /* share of the targets that the poisoned victim takes for the intended class */
-    double accuracy;  /* of the poisoned victim on the clean test images */
     double objective; /* the attack's own, of the returned poison */
-    double craft_seconds, victim_seconds;
+    double craft_seconds;
     int linf; /* largest change of a pixel, in 8-bit steps */
     int64_t steps, gradients, jvps;
-    int32_t *prediction; /* [threat.targets] */
     tc_poison *poison;
 } tc_outcome;
+void tc_outcome_free(tc_outcome *outcome);
 
-/* The whole first step. */
-tc_status tc_trial_begin(const tc_lab *lab, int64_t number, tc_trial *trial, tc_error *error);
-tc_status tc_trial_attack(const tc_trial *trial, const tc_method_spec *method, tc_outcome *outcome, tc_error *error);
-void tc_trial_end(tc_trial *trial);
-
-/* The same in smaller steps, for whoever wants only one of them; the random numbers are the same. */
 void tc_trial_open(const tc_lab *lab, int64_t number, tc_trial *trial);
+void tc_trial_end(tc_trial *trial);
 tc_status tc_trial_draw(tc_trial *trial, tc_error *error);
+
 typedef enum tc_role { TC_SURROGATE, TC_VICTIM } tc_role;
-/* Trains surrogate `index`, or the victim (index 0), from scratch on the data with `poison` (NULL: clean) laid over it.
- */
-tc_status tc_trial_train(const tc_trial *trial, tc_role role, int index, const char *label, const tc_poison *poison,
-                         tc_weights *weights, tc_train_result *result, tc_error *error);
+typedef struct tc_training {
+    tc_role role;
+    int index;               /* of several surrogates, which */
+    const char *label;       /* for the progress */
+    const tc_poison *poison; /* laid over the data; NULL: clean */
+    const char *checkpoint;  /* see tc_train_hooks; NULL: none */
+    double *curve;           /* [epochs][2], see tc_train_hooks; NULL: not wanted */
+} tc_training;
+/* Trains from scratch. `weights` are made here, for the caller to free in any case. */
+tc_status tc_trial_train(const tc_trial *trial, const tc_training *training, tc_weights *weights,
+                         tc_train_result *result, tc_error *error);
 /* prediction[i] := the class that the network takes target i for. */
 tc_status tc_trial_predict(const tc_trial *trial, const tc_model *model, const tc_weights *weights, int32_t *prediction,
                            tc_error *error);
-/* Fills in the poison and what crafting it took. */
 tc_status tc_trial_craft(const tc_trial *trial, const tc_method_spec *method, tc_outcome *outcome, tc_error *error);
-void tc_outcome_free(tc_outcome *outcome);
 
 #endif

@@ -221,21 +221,44 @@ done:
     return status;
 }
 
-tc_status tc_safetensors_open(const char *path, tc_safetensors **file, tc_error *error) {
+typedef struct bytes_in_memory {
+    const void *bytes; /* NULL: the file at f->path */
+    size_t size;
+} bytes_in_memory;
+
+static tc_status open_source(tc_safetensors *f, bytes_in_memory memory, uint64_t *bytes, tc_error *error) {
+    if (!memory.bytes) return open_plain(f, bytes, error);
+    *bytes = memory.size;
+    f->file = memory.size ? fmemopen((void *)(uintptr_t)memory.bytes, memory.size, "rb") : NULL;
+    if (f->file) return TC_OK;
+    return tc_raise(error, memory.size ? TC_FAILED : TC_INVALID, "%s: %s; " DAMAGED, f->path,
+                    memory.size ? "no memory to read it" : "is empty");
+}
+
+static tc_status open_named(const char *name, bytes_in_memory memory, tc_safetensors **file, tc_error *error) {
     tc_status status = TC_OK;
     tc_safetensors *f = NULL;
     uint64_t bytes = 0;
     *file = NULL;
     TC_TRY(tc_new(&f, 1, sizeof *f, error));
-    TC_TRY(tc_new(&f->path, strlen(path) + 1, 1, error));
-    strcpy(f->path, path);
-    TC_TRY(open_plain(f, &bytes, error));
+    TC_TRY(tc_new(&f->path, strlen(name) + 1, 1, error));
+    strcpy(f->path, name);
+    TC_TRY(open_source(f, memory, &bytes, error));
     TC_TRY(read_header(f, bytes, error));
     *file = f;
     f = NULL;
 done:
     tc_safetensors_close(f);
     return status;
+}
+
+tc_status tc_safetensors_open(const char *path, tc_safetensors **file, tc_error *error) {
+    return open_named(path, (bytes_in_memory){NULL, 0}, file, error);
+}
+
+tc_status tc_safetensors_open_bytes(const char *name, const void *bytes, size_t size, tc_safetensors **file,
+                                    tc_error *error) {
+    return open_named(name, (bytes_in_memory){bytes ? bytes : "", bytes ? size : 0}, file, error);
 }
 
 void tc_safetensors_close(tc_safetensors *file) {

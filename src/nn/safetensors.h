@@ -34,6 +34,9 @@ typedef struct tc_safetensor {
 typedef struct tc_safetensors tc_safetensors; /* a file that is open for reading */
 
 tc_status tc_safetensors_open(const char *path, tc_safetensors **file, tc_error *error);
+/* The same for a file that is in memory already and stays there; `name` stands for it in messages. */
+tc_status tc_safetensors_open_bytes(const char *name, const void *bytes, size_t size, tc_safetensors **file,
+                                    tc_error *error);
 void tc_safetensors_close(tc_safetensors *file);
 /* All tensors, in the order of their data; returns how many. */
 size_t tc_safetensors_list(const tc_safetensors *file, const tc_safetensor **tensors);
@@ -46,6 +49,9 @@ tc_status tc_safetensors_read(tc_safetensors *file, const tc_safetensor *tensor,
 /* Writes a temporary file beside `path` and renames it. Tensors with wider elements come first, so that every element
  * is aligned; within a width they keep their order. */
 tc_status tc_safetensors_write(const char *path, const tc_safetensor *tensors, size_t count, tc_error *error);
+/* The file's bytes in memory instead; free *bytes. */
+tc_status tc_safetensors_write_bytes(const tc_safetensor *tensors, size_t count, uint8_t **bytes, size_t *size,
+                                     tc_error *error);
 
 /* "[6, 1, 5, 5]" */
 enum { TC_SHAPE_TEXT = 192 };

@@ -7,6 +7,7 @@
 #include "base/file.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,20 +61,46 @@ static void put(FILE *file, const char *header, const tc_safetensor *tensors, si
     }
 }
 
+static tc_status prepare(const char *where, const tc_safetensor *tensors, size_t count, size_t **order, char **header,
+                         tc_error *error) {
+    const tc_status status = tc_new(order, count, sizeof **order, error);
+    if (status != TC_OK) return status;
+    lay_out(tensors, count, *order);
+    *header = header_text(tensors, count, *order);
+    return *header ? TC_OK : tc_raise(error, TC_FAILED, "%s: no memory for the header; free some", where);
+}
+
 tc_status tc_safetensors_write(const char *path, const tc_safetensor *tensors, size_t count, tc_error *error) {
     tc_status status = TC_OK;
     tc_output output = {.file = NULL};
     char *header = NULL;
     size_t *order = NULL;
-    TC_TRY(tc_new(&order, count, sizeof *order, error));
-    lay_out(tensors, count, order);
-    header = header_text(tensors, count, order);
-    if (!header) TC_RAISE(TC_FAILED, "%s: no memory for the header; free some", path);
+    TC_TRY(prepare(path, tensors, count, &order, &header, error));
     TC_TRY(tc_output_open(path, &output, error));
     put(output.file, header, tensors, count, order);
     TC_TRY(tc_output_commit(&output, error)); /* a write that failed is reported here */
 done:
     tc_output_abandon(&output);
+    free(header);
+    free(order);
+    return status;
+}
+
+tc_status tc_safetensors_write_bytes(const tc_safetensor *tensors, size_t count, uint8_t **bytes, size_t *size,
+                                     tc_error *error) {
+    static const char where[] = "tensors in memory";
+    tc_status status = TC_OK;
+    char *header = NULL, *written = NULL;
+    size_t *order = NULL;
+    TC_TRY(prepare(where, tensors, count, &order, &header, error));
+    FILE *file = open_memstream(&written, size);
+    if (file) put(file, header, tensors, count, order);
+    const bool failed = !file || ferror(file);
+    if ((file && fclose(file)) || failed) TC_RAISE(TC_FAILED, "%s: none left for them; free some", where);
+    *bytes = (uint8_t *)written;
+    written = NULL;
+done:
+    free(written);
     free(header);
     free(order);
     return status;

@@ -111,17 +111,22 @@ static tc_status check_superfluous(const tc_model *model, const tc_safetensors *
     return TC_OK;
 }
 
-tc_status tc_weights_read(const tc_model *model, const char *path, double *theta, double *state, tc_error *error) {
+static tc_status read_all(const tc_model *model, tc_safetensors *file, double *theta, double *state, tc_error *error) {
     tc_status status = TC_OK;
-    tc_safetensors *file = NULL;
     vector parameters = {.values = theta}, statistics = {.values = state};
     parameters.count = tc_model_tensors(model, &parameters.tensors);
     statistics.count = tc_model_state_tensors(model, &statistics.tensors);
-    TC_TRY(tc_safetensors_open(path, &file, error));
     TC_TRY(read_vector(model, file, &parameters, error)); /* a missing name says more than a superfluous one: first */
     TC_TRY(read_vector(model, file, &statistics, error));
     TC_TRY(check_superfluous(model, file, &parameters, &statistics, error));
 done:
+    return status;
+}
+
+tc_status tc_weights_read(const tc_model *model, const char *path, double *theta, double *state, tc_error *error) {
+    tc_safetensors *file = NULL;
+    tc_status status = tc_safetensors_open(path, &file, error);
+    if (status == TC_OK) status = read_all(model, file, theta, state, error);
     tc_safetensors_close(file);
     return status;
 }
@@ -137,14 +142,15 @@ static tc_status narrow(const char *path, const double *from, size_t count, floa
     return TC_OK;
 }
 
-tc_status tc_weights_load(const tc_model *model, const char *path, tc_weights *weights, tc_error *error) {
+static tc_status load(const tc_model *model, tc_safetensors *file, tc_weights *weights, tc_error *error) {
     tc_status status = TC_OK;
+    const char *path = tc_safetensors_path(file);
     const size_t p = tc_model_parameters(model), s = tc_model_state(model);
     double *wide = NULL;
     tc_weights read = {0};
     TC_TRY(tc_new(&wide, p + s, sizeof *wide, error));
     TC_TRY(tc_weights_create(model, &read, error));
-    TC_TRY(tc_weights_read(model, path, wide, wide + p, error));
+    TC_TRY(read_all(model, file, wide, wide + p, error));
     TC_TRY(narrow(path, wide, p, read.theta, error));
     TC_TRY(narrow(path, wide + p, s, read.state, error));
     memcpy(weights->theta, read.theta, p * sizeof *read.theta); /* only now: a refused file changes nothing */
@@ -152,6 +158,23 @@ tc_status tc_weights_load(const tc_model *model, const char *path, tc_weights *w
 done:
     tc_weights_free(&read);
     free(wide);
+    return status;
+}
+
+tc_status tc_weights_load(const tc_model *model, const char *path, tc_weights *weights, tc_error *error) {
+    tc_safetensors *file = NULL;
+    tc_status status = tc_safetensors_open(path, &file, error);
+    if (status == TC_OK) status = load(model, file, weights, error);
+    tc_safetensors_close(file);
+    return status;
+}
+
+tc_status tc_weights_decode(const tc_model *model, const char *name, const uint8_t *bytes, size_t size,
+                            tc_weights *weights, tc_error *error) {
+    tc_safetensors *file = NULL;
+    tc_status status = tc_safetensors_open_bytes(name, bytes, size, &file, error);
+    if (status == TC_OK) status = load(model, file, weights, error);
+    tc_safetensors_close(file);
     return status;
 }
 
@@ -172,25 +195,49 @@ static bool counter(const tc_tensor *tensor, char name[TC_NAME_SIZE + sizeof cou
     return true;
 }
 
-tc_status tc_weights_save(const tc_model *model, const char *path, const tc_weights *weights, tc_error *error) {
+/* What a file holds; `names` and `out` are the caller's to free. */
+typedef struct listing {
+    tc_safetensor *out; /* [count], borrowing the weights */
+    size_t count;
+    char (*names)[TC_NAME_SIZE + sizeof counter_suffix]; /* of the counters */
+} listing;
+
+static tc_status list_tensors(const tc_model *model, const tc_weights *weights, listing *list, tc_error *error) {
     static const int64_t zero = 0;
     tc_status status = TC_OK;
     const tc_tensor *theta, *state;
     const int thetas = tc_model_tensors(model, &theta), states = tc_model_state_tensors(model, &state);
-    tc_safetensor *out = NULL;
-    char(*names)[TC_NAME_SIZE + sizeof counter_suffix] = NULL;
-    size_t count = 0;
-    TC_TRY(tc_new(&out, (size_t)thetas + 2 * (size_t)states, sizeof *out, error));
-    TC_TRY(tc_new(&names, (size_t)states, sizeof *names, error));
-    for (int i = 0; i < thetas; i++) out[count++] = stored(&theta[i], weights->theta);
+    TC_TRY(tc_new(&list->out, (size_t)thetas + 2 * (size_t)states, sizeof *list->out, error));
+    TC_TRY(tc_new(&list->names, (size_t)states, sizeof *list->names, error));
+    for (int i = 0; i < thetas; i++) list->out[list->count++] = stored(&theta[i], weights->theta);
     for (int i = 0; i < states; i++) {
-        out[count++] = stored(&state[i], weights->state);
-        if (counter(&state[i], names[i]))
-            out[count++] = (tc_safetensor){.name = names[i], .dtype = TC_I64, .rank = 0, .data = &zero};
+        list->out[list->count++] = stored(&state[i], weights->state);
+        if (counter(&state[i], list->names[i]))
+            list->out[list->count++] =
+                (tc_safetensor){.name = list->names[i], .dtype = TC_I64, .rank = 0, .data = &zero};
     }
-    TC_TRY(tc_safetensors_write(path, out, count, error));
 done:
-    free(names);
-    free(out);
+    return status;
+}
+
+static void free_listing(listing *list) {
+    free(list->names);
+    free(list->out);
+}
+
+tc_status tc_weights_save(const tc_model *model, const char *path, const tc_weights *weights, tc_error *error) {
+    listing list = {0};
+    tc_status status = list_tensors(model, weights, &list, error);
+    if (status == TC_OK) status = tc_safetensors_write(path, list.out, list.count, error);
+    free_listing(&list);
+    return status;
+}
+
+tc_status tc_weights_encode(const tc_model *model, const tc_weights *weights, uint8_t **bytes, size_t *size,
+                            tc_error *error) {
+    listing list = {0};
+    tc_status status = list_tensors(model, weights, &list, error);
+    if (status == TC_OK) status = tc_safetensors_write_bytes(list.out, list.count, bytes, size, error);
+    free_listing(&list);
     return status;
 }

@@ -18,8 +18,14 @@ tc_status tc_weights_load(const tc_model *model, const char *path, tc_weights *w
 /* Writes a temporary file beside `path` and renames it: a reader never sees half a file. */
 tc_status tc_weights_save(const tc_model *model, const char *path, const tc_weights *weights, tc_error *error);
 
-/* The same for double precision and vectors of the caller's, [tc_model_parameters] and [tc_model_state]. state == NULL:
- * only the parameters are read, as of a direction θ̇; running statistics in the file are passed over. */
+/* The same to and from memory: the bytes (free them) are those of the file. `name` stands for them in messages. */
+tc_status tc_weights_encode(const tc_model *model, const tc_weights *weights, uint8_t **bytes, size_t *size,
+                            tc_error *error);
+tc_status tc_weights_decode(const tc_model *model, const char *name, const uint8_t *bytes, size_t size,
+                            tc_weights *weights, tc_error *error);
+
+/* The same as loading for double precision and vectors of the caller's, [tc_model_parameters] and [tc_model_state].
+ * state == NULL: only the parameters are read, as of a direction θ̇; running statistics in the file are passed over. */
 tc_status tc_weights_read(const tc_model *model, const char *path, double *theta, double *state, tc_error *error);
 
 #endif

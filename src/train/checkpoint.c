@@ -1,4 +1,5 @@
-/* checkpoint.c — layout: header, θ, running statistics, moments (all as the device holds them), checksum of all before.
+/* checkpoint.c — layout: header, θ, running statistics, moments (all as the device holds them), training curve,
+ * checksum of all before.
  */
 #include "train/checkpoint.h"
 
@@ -10,11 +11,11 @@
 typedef struct header {
     char magic[8];
     uint64_t fingerprint;
-    uint64_t element, parameters, statistics, moments;
+    uint64_t element, parameters, statistics, moments, epochs;
     tc_train_place at;
 } header;
 
-static const char magic[8] = {'T', 'C', 'T', 'R', 'A', 'I', 'N', '1'};
+static const char magic[8] = {'T', 'C', 'T', 'R', 'A', 'I', 'N', '2'};
 
 /* ---- a fast 64-bit mixing sum; guards against mistakes, not against malice ---- */
 
@@ -88,17 +89,18 @@ typedef struct vectors {
     int count;
     void *at[MOST_VECTORS];
     size_t bytes[MOST_VECTORS];
-    size_t total;
+    size_t total, curve; /* bytes of those on the device, and of the curve behind them */
 } vectors;
 
 static vectors vectors_of(const tc_train_state *state) {
     const size_t element = state->optimiser.device->element;
-    vectors all = {2, {state->theta, state->state}, {state->parameters * element, state->statistics * element}, 0};
+    vectors all = {2, {state->theta, state->state}, {state->parameters * element, state->statistics * element}, 0, 0};
     for (int i = 0; i < state->optimiser.moments; i++) {
         all.at[all.count] = state->optimiser.moment[i];
         all.bytes[all.count++] = state->parameters * element;
     }
     for (int i = 0; i < all.count; i++) all.total += all.bytes[i];
+    all.curve = 2 * state->epochs * sizeof *state->curve;
     return all;
 }
 
@@ -108,6 +110,7 @@ static header header_of(uint64_t fingerprint, const tc_train_state *state) {
                    .parameters = state->parameters,
                    .statistics = state->statistics,
                    .moments = (uint64_t)state->optimiser.moments,
+                   .epochs = state->epochs,
                    .at = state->at};
     memcpy(made.magic, magic, sizeof magic);
     return made;
@@ -120,12 +123,13 @@ tc_status tc_checkpoint_save(const char *path, uint64_t fingerprint, const tc_tr
     tc_device *device = state->optimiser.device;
     const vectors all = vectors_of(state);
     const header head = header_of(fingerprint, state);
-    const size_t bytes = sizeof head + all.total;
+    const size_t bytes = sizeof head + all.total + all.curve;
     uint8_t *image = NULL;
     TC_TRY(tc_new(&image, bytes + sizeof(uint64_t), 1, error));
     memcpy(image, &head, sizeof head);
     uint8_t *at = image + sizeof head;
     for (int i = 0; i < all.count; at += all.bytes[i++]) device->k->download_bytes(device, at, all.at[i], all.bytes[i]);
+    memcpy(at, state->curve, all.curve);
     const uint64_t sum = mix_bytes(1, image, bytes);
     memcpy(image + bytes, &sum, sizeof sum);
     TC_TRY(tc_file_write(path, image, bytes + sizeof sum, error));
@@ -159,7 +163,7 @@ tc_status tc_checkpoint_load(const char *path, uint64_t fingerprint, tc_train_st
     tc_status status = TC_OK;
     tc_device *device = state->optimiser.device;
     const vectors all = vectors_of(state);
-    const size_t bytes = sizeof(header) + all.total + sizeof(uint64_t);
+    const size_t bytes = sizeof(header) + all.total + all.curve + sizeof(uint64_t);
     uint8_t *image = NULL;
     size_t size = 0;
     header head;
@@ -169,6 +173,7 @@ tc_status tc_checkpoint_load(const char *path, uint64_t fingerprint, tc_train_st
     TC_TRY(check(path, image, size, bytes, fingerprint, &head, state, error));
     const uint8_t *at = image + sizeof head;
     for (int i = 0; i < all.count; at += all.bytes[i++]) device->k->upload_bytes(device, all.at[i], at, all.bytes[i]);
+    memcpy(state->curve, at, all.curve);
     state->at = head.at;
 done:
     free(image);

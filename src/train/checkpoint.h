@@ -17,11 +17,12 @@ typedef struct tc_train_place {
     double seconds;                  /* spent before this process took over */
 } tc_train_place;
 
-/* What a checkpoint holds; the vectors live on the device. */
+/* What a checkpoint holds; all vectors but the curve live on the device. */
 typedef struct tc_train_state {
     tc_train_place at;
-    size_t parameters, statistics;
+    size_t parameters, statistics, epochs;
     void *theta, *state; /* reals [parameters], [statistics] */
+    double *curve;       /* host [epochs][2]: loss and accuracy of each epoch so far */
     tc_optimiser optimiser;
 } tc_train_state;
 

@@ -19,6 +19,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct trainer {
     tc_device *device;
@@ -70,6 +71,8 @@ static tc_status make_vectors(trainer *t, const tc_weights *weights, tc_error *e
     tc_train_state *run = &t->run;
     run->parameters = tc_model_parameters(t->model);
     run->statistics = tc_model_state(t->model);
+    run->epochs = (size_t)t->options->epochs;
+    TC_TRY(tc_new(&run->curve, 2 * run->epochs, sizeof *run->curve, error));
     TC_TRY(tc_device_reals(t->device, run->parameters, &run->theta, error));
     TC_TRY(tc_device_reals(t->device, run->statistics + 1, &run->state, error)); /* never empty */
     TC_TRY(tc_device_reals(t->device, run->parameters, &t->gradient, error));
@@ -105,6 +108,7 @@ static void unmake(trainer *t) {
     tc_optimiser_free(&t->run.optimiser);
     tc_passes_free(&t->passes);
     tc_samples_free(&t->samples);
+    free(t->run.curve);
     free(t->logits);
 }
 
@@ -203,6 +207,8 @@ static void end_epoch(trainer *t) {
     tc_train_place *at = &t->run.at;
     at->last_loss = at->loss_sum / (double)at->seen;
     at->last_accuracy = (double)at->correct / (double)at->seen;
+    t->run.curve[2 * at->epoch] = at->last_loss;
+    t->run.curve[2 * at->epoch + 1] = at->last_accuracy;
     at->epoch++;
     at->place = at->seen = at->correct = 0;
     at->loss_sum = 0;
@@ -231,6 +237,7 @@ static void finish(trainer *t, tc_weights *weights, tc_train_result *result) {
     const tc_kernels *k = t->device->k;
     k->download_float(t->device, weights->theta, t->run.theta, t->run.parameters);
     k->download_float(t->device, weights->state, t->run.state, t->run.statistics);
+    if (t->hooks && t->hooks->curve) memcpy(t->hooks->curve, t->run.curve, 2 * t->run.epochs * sizeof *t->run.curve);
     if (checkpoint_path(t)) remove(checkpoint_path(t)); /* its run is over */
     if (!result) return;
     *result = (tc_train_result){.loss = t->run.at.last_loss,

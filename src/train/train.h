@@ -42,6 +42,7 @@ typedef struct tc_train_hooks {
         void *context); /* asked between steps; true ends with TC_INTERRUPTED after a checkpoint; NULL: never */
     void *context;
     const char *checkpoint; /* file to save to and resume from; NULL: none */
+    double *curve;          /* [epochs][2] := loss and accuracy of each epoch, as in the reports; NULL: not wanted */
 } tc_train_hooks;
 
 typedef struct tc_train_result {

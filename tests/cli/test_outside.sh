@@ -71,7 +71,7 @@ refuse 2 'run: holds other files already; remove it or choose another place' dat
 refuse 2 "data fetch: 'cifar-10' is not known; did you mean cifar10?" data fetch cifar-10
 refuse 2 'data: export needs --format and --out; see `tocsin data --help`' data export run
 if "$tocsin" data fetch mnist --from ftp://x --out new 2>&1 | grep -q 'built without'; then
-    skip 'built without libcurl and nettle'
+    skip 'built without libcurl'
 else
     refuse 2 "--from: 'ftp://x' is no address; it begins with http:// or https://" data fetch mnist --from ftp://x --out new
 fi

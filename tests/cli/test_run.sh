@@ -44,7 +44,7 @@ import json, sys
 def rest(path):
     r = json.load(open(path))
     for row in r["cells"] + r["trials"]: del row["seconds"]
-    del r["time"]
+    for name in ("time", "durations", "provenance"): del r[name]
     return r
 assert rest(sys.argv[1]) == rest(sys.argv[2])
 END
@@ -97,7 +97,7 @@ echo '{"schema": 1, "spec": {}, "cells": [], "trials": [{"cell": 0, "metrics": {
 refuse 2 'broken/results.json: lacks cells, trials or the spec; run the study again' report broken
 
 # an earlier run is not overwritten by accident, and leaves nothing behind when it is on purpose
-refuse 2 '--out: second holds the results of an earlier run; choose another folder or --overwrite' run "$spec" --out second
+refuse 2 '--out: second holds the results of an earlier run; go on with --resume, choose another folder or --overwrite' run "$spec" --out second
 holds 'overwrite' "$tocsin" run "$spec" --out second --overwrite --set trials=1
 [ -e second/poisons/0-1 ] && fail 'poisons of the earlier run are left'
 finish

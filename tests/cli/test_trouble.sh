@@ -12,7 +12,7 @@ whole() { # every JSON and HTML file below FOLDER is complete, and nothing tempo
 "$tocsin" run "$spec" --set trials=1000 --set victim.train.epochs=3 --out stopped >out.txt 2>err.txt &
 pid=$!
 for _ in $(seq 600); do
-    grep -q '"trial": 0' stopped/results.json 2>/dev/null && break
+    "$tocsin" status stopped 2>/dev/null | grep -q '^victim *[1-9]' && break
     kill -0 $pid 2>/dev/null || break
     sleep 0.1
 done
@@ -21,7 +21,7 @@ wait $pid
 status=$?
 checks=$((checks + 1))
 [ $status = 130 ] || fail "SIGINT: status $status"
-tail -n 1 err.txt | grep -q '^tocsin: stopped: interrupted; the finished trials are kept there$' || { fail 'SIGINT: message'; tail -n 3 err.txt; }
+tail -n 1 err.txt | grep -q '^tocsin: stopped: interrupted; the finished trials are kept there, --resume goes on$' || { fail 'SIGINT: message'; tail -n 3 err.txt; }
 whole stopped
 grep -q 'random-noise' stopped/report.html || fail 'SIGINT: no report of what was finished'
 

@@ -5,7 +5,7 @@ holds 'help' "$tocsin" --help
 grep -q 'evaluate' out.txt || fail 'help names every command'
 holds 'version' "$tocsin" --version
 grep -Eq '^tocsin [0-9]+\.[0-9]+\.[0-9]+$' out.txt || fail 'version is a number'
-for command in run report train craft evaluate data derive bench list; do
+for command in run status report train craft evaluate data derive bench list; do
     holds "$command --help" "$tocsin" $command --help
     grep -q "^tocsin $command" out.txt || fail "$command --help begins with its name"
     [ -s err.txt ] && fail "$command --help says something on standard error"

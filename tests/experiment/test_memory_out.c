@@ -5,7 +5,8 @@
  * The linker hands this program's own requests to the functions below (--wrap, meson.build); those of the system's
  * libraries are their own affair. */
 #include "attack/attack.h"
-#include "experiment/study.h"
+#include "experiment/cost.h"
+#include "experiment/runner.h"
 
 #include "base/file.h"
 
@@ -65,7 +66,7 @@ char *__wrap_strdup(const char *text) {
 /* ---- the work ---- */
 
 static char folder[] = "/tmp/tocsin-memory-XXXXXX";
-static char spec_path[TC_PATH_SIZE], study_path[TC_PATH_SIZE];
+static char spec_path[TC_PATH_SIZE], sweep_path[TC_PATH_SIZE], study_path[TC_PATH_SIZE];
 
 static tc_status build_networks(tc_error *error) {
     static const char *const names[] = {"lenet", "resnet18", "vgg11", "convnet", "mlp"};
@@ -93,6 +94,25 @@ static tc_status read_spec(tc_error *error) {
     return status;
 }
 
+/* With a sweep, and over the file of the others. */
+static tc_status make_plan(tc_error *error) {
+    tc_plan *plan = NULL;
+    const tc_status status = tc_plan_make(sweep_path, NULL, 0, &plan, error);
+    assert_true((plan != NULL) == (status == TC_OK));
+    tc_plan_free(plan);
+    return status;
+}
+
+static tc_status measure_plan(tc_error *error) {
+    tc_plan *plan = NULL;
+    tc_cost cost;
+    tc_status status = tc_plan_make(spec_path, NULL, 0, &plan, error);
+    if (status == TC_OK) status = tc_plan_check(plan, error);
+    if (status == TC_OK) status = tc_plan_measure(plan, 0, NULL, NULL, &cost, error);
+    tc_plan_free(plan);
+    return status;
+}
+
 /* Written once beforehand (main), in every format. */
 static tc_status read_data(tc_error *error) {
     static const char *const formats[] = {"npz", "idx", "images"};
@@ -109,11 +129,11 @@ static tc_status read_data(tc_error *error) {
 }
 
 static tc_status run_study(const char *const *changes, int count, tc_error *error) {
-    tc_spec *spec = NULL;
-    const tc_study_place place = {.folder = study_path, .overwrite = true};
-    tc_status status = tc_spec_load(spec_path, changes, count, TC_SPEC_STUDY, &spec, error);
-    if (status == TC_OK) status = tc_study_run(spec, &place, &(tc_study_hooks){0}, error);
-    tc_spec_free(spec);
+    tc_plan *plan = NULL;
+    const tc_study_order order = {.folder = study_path, .mode = TC_STORE_OVERWRITE, .jobs = 1, .spec = spec_path};
+    tc_status status = tc_plan_make(spec_path, changes, count, &plan, error);
+    if (status == TC_OK) status = tc_study_run(plan, &order, NULL, error);
+    tc_plan_free(plan);
     return status;
 }
 
@@ -160,6 +180,11 @@ static void specs(void **state) {
     (void)state;
     exhaust("spec", read_spec, 3);
 }
+static void plans(void **state) {
+    (void)state;
+    exhaust("plan", make_plan, 7);
+    exhaust("measured plan", measure_plan, 97);
+}
 static void data_sets(void **state) {
     (void)state;
     exhaust("data", read_data, 1);
@@ -183,6 +208,10 @@ static int prepare(void **state) {
                                "attacks:\n"
                                "  - {name: gradient-matching, sharpness: worst-case, steps: 1, restarts: 1}\n"
                                "  - {name: gradient-matching, steps: 1, restarts: 1}\n";
+    static const char sweep[] = "extends: spec.yaml\n"
+                                "sweep:\n"
+                                "  grid: {threat.epsilon: [4, 8], attacks.gradient-matching.steps: [1, 2]}\n"
+                                "  cells: [{seed: 3}]\n";
     tc_error error = {0};
     tc_dataset *made = NULL;
     char path[TC_PATH_SIZE];
@@ -190,7 +219,9 @@ static int prepare(void **state) {
     if (!mkdtemp(folder)) return -1;
     snprintf(spec_path, sizeof spec_path, "%s/spec.yaml", folder);
     snprintf(study_path, sizeof study_path, "%s/study", folder);
+    snprintf(sweep_path, sizeof sweep_path, "%s/sweep.yaml", folder);
     TC_TRY(tc_file_write(spec_path, text, sizeof text - 1, &error));
+    TC_TRY(tc_file_write(sweep_path, sweep, sizeof sweep - 1, &error));
     TC_TRY(tc_dataset_open("glyphs", &(tc_dataset_options){.train_per_class = 3, .test_per_class = 1}, &made, &error));
     for (int i = 0; i < 3; i++) {
         snprintf(path, sizeof path, "%s/data-%s", folder, formats[i]);
@@ -209,10 +240,8 @@ static int clean_up(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(networks),
-        cmocka_unit_test(specs),
-        cmocka_unit_test(data_sets),
-        cmocka_unit_test(studies),
+        cmocka_unit_test(networks),  cmocka_unit_test(specs),   cmocka_unit_test(plans),
+        cmocka_unit_test(data_sets), cmocka_unit_test(studies),
     };
     return cmocka_run_group_tests(tests, prepare, clean_up);
 }

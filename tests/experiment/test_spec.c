@@ -57,8 +57,8 @@ static void test_values(void **state) {
     assert_true(fabs(spec->threat.ratio - 0.01) <= 0);
     assert_int_equal(spec->surrogate.count, 2);
     assert_string_equal(spec->surrogate.entry->name, "lenet");
-    assert_int_equal(spec->victim.count, 1);
-    assert_int_equal(spec->victim.zoo.width, 16);
+    assert_int_equal(spec->victims[0].count, 1);
+    assert_int_equal(spec->victims[0].zoo.width, 16);
     tc_spec_free(spec);
 }
 
@@ -66,7 +66,7 @@ static void test_values(void **state) {
 static void test_recipe(void **state) {
     (void)state;
     tc_spec *spec = load(text, NULL, 0, TC_SPEC_STUDY);
-    const tc_train_options *both[] = {&spec->surrogate.train, &spec->victim.train};
+    const tc_train_options *both[] = {&spec->surrogate.train, &spec->victims[0].train};
     for (int i = 0; i < 2; i++) {
         assert_int_equal(both[i]->epochs, 40);        /* the recipe's */
         assert_true(fabs(both[i]->rate - 0.05) <= 0); /* the file's */
@@ -105,7 +105,7 @@ static void test_changes(void **state) {
                                           "seed=13"};
     tc_spec *spec = load(text, changes, 9, TC_SPEC_STUDY);
     assert_true(fabs(spec->threat.epsilon - 4) <= 0);
-    assert_int_equal(spec->victim.train.epochs, 5);
+    assert_int_equal(spec->victims[0].train.epochs, 5);
     assert_int_equal(spec->surrogate.train.epochs, 40);
     assert_int_equal(spec->study.seed, 13); /* the last word */
     assert_int_equal(spec->attack_count, 3);

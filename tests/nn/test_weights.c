@@ -106,6 +106,29 @@ static void round_trip(void **context) {
     tc_weights_free(&loaded);
 }
 
+/* In memory as in the file. */
+static void round_trip_in_memory(void **context) {
+    bench *b = *context;
+    tc_weights loaded;
+    tc_error error = {0};
+    size_t size, encoded_size;
+    uint8_t *encoded;
+    assert_int_equal(tc_weights_save(b->model, b->path, &b->weights, NULL), TC_OK);
+    unsigned char *bytes = get(b->path, &size);
+    assert_int_equal(tc_weights_encode(b->model, &b->weights, &encoded, &encoded_size, NULL), TC_OK);
+    assert_int_equal(encoded_size, size);
+    assert_memory_equal(encoded, bytes, size);
+    assert_int_equal(tc_weights_create(b->model, &loaded, NULL), TC_OK);
+    assert_int_equal(tc_weights_decode(b->model, "memory", encoded, size, &loaded, NULL), TC_OK);
+    assert_memory_equal(loaded.theta, b->weights.theta, tc_model_parameters(b->model) * sizeof(float));
+    assert_memory_equal(loaded.state, b->weights.state, tc_model_state(b->model) * sizeof(float));
+    assert_int_equal(tc_weights_decode(b->model, "memory", NULL, 0, &loaded, &error), TC_INVALID);
+    assert_string_equal(error.message, "memory: is empty; the file is damaged or not safetensors; write it again");
+    tc_weights_free(&loaded);
+    free(encoded);
+    free(bytes);
+}
+
 /* The names and types that PyTorch's strict loading expects, every element aligned. */
 static void file_is_as_torch_wants_it(void **context) {
     bench *b = *context;
@@ -320,6 +343,7 @@ static tc_status load_bytes(bench *b, const unsigned char *bytes, size_t size) {
         for (size_t i = 0; i < tc_model_parameters(b->model); i++) assert_true(isfinite(loaded.theta[i]));
     else
         assert_true(strlen(error.message) > 0);
+    assert_int_equal(tc_weights_decode(b->model, "memory", bytes, size, &loaded, NULL), status); /* of one mind */
     tc_weights_free(&loaded);
     return status;
 }
@@ -364,6 +388,7 @@ int main(void) {
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         CASE(round_trip),
+        CASE(round_trip_in_memory),
         CASE(file_is_as_torch_wants_it),
         CASE(doubles_and_directions),
         CASE(narrow_types),

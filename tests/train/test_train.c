@@ -205,12 +205,13 @@ static void resuming_gives_the_same_bits(void **state) {
         tc_weights whole, pieces;
         temporary(folder, path, sizeof path);
         must(tc_options_set(tc_train_table, &s.options, "optimiser", optimisers[kind], &error));
-        const tc_train_result expected = run(&s, 5, NULL, &whole);
+        double curve[2 * 4], pieced[2 * 4]; /* [epochs][2] */
+        const tc_train_result expected = run(&s, 5, &(tc_train_hooks){.curve = curve}, &whole);
         tc_train_result result;
         tc_status status;
         for (int interrupted = 0;; interrupted++) { /* stopped after every 7th step, in and between epochs */
             stopper every = {7};
-            const tc_train_hooks hooks = {.stop = stop, .context = &every, .checkpoint = path};
+            const tc_train_hooks hooks = {.stop = stop, .context = &every, .checkpoint = path, .curve = pieced};
             pieces = tiny_weights(s.model, 1);
             status =
                 tc_train(s.device, s.model, &s.view, &s.options, tc_stream_make(5), &hooks, &pieces, &result, &error);
@@ -225,6 +226,10 @@ static void resuming_gives_the_same_bits(void **state) {
         assert_true(same_weights(s.model, &whole, &pieces));
         assert_int_equal(result.steps, expected.steps);
         assert_float_equal(result.loss, expected.loss, 0);
+        assert_memory_equal(curve, pieced, sizeof curve); /* of the epochs before the interruptions as well */
+        assert_float_equal(curve[2 * 3], expected.loss, 0);
+        assert_float_equal(curve[2 * 3 + 1], expected.accuracy, 0);
+        assert_true(curve[0] > curve[2 * 3]);
         assert_int_equal(access(path, F_OK), -1); /* a finished run leaves none */
         assert_int_equal(rmdir(folder), 0);
         tc_weights_free(&whole);

@@ -1,4 +1,4 @@
-/* missing.c — stands in for the rest of this folder where the program is built without libcurl or nettle. */
+/* missing.c — stands in for the rest of this folder where the program is built without libcurl. */
 #include "data/fetch/fetch.h"
 
 tc_status tc_fetch(const tc_remote_set *set, const char *base, const char *folder, const tc_fetch_hooks *hooks,
@@ -7,6 +7,6 @@ tc_status tc_fetch(const tc_remote_set *set, const char *base, const char *folde
     (void)folder;
     (void)hooks;
     return tc_raise(error, TC_INVALID,
-                    "data fetch: %s: built without libcurl and nettle; install them and build again, or see %s",
+                    "data fetch: %s: built without libcurl; install it and build again, or see %s",
                     set->name, set->page);
 }

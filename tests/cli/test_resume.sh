@@ -1,0 +1,118 @@
+# A study that is killed, interrupted, or runs out of disk goes on to the very results of one that was left in peace.
+. "$(dirname "$0")/studies.sh"
+
+holds 'undisturbed' "$tocsin" run "$spec" $long --out whole --jobs 1 --quiet
+
+# kill -9 at many moments, with one process and with three, until one of them reaches the end
+kills=0 rounds=0 status=1
+: >before.txt
+while [ $status != 0 ] && [ $rounds -lt 200 ]; do
+    rounds=$((rounds + 1))
+    "$tocsin" run "$spec" $long --out killed --resume --quiet --jobs $((1 + rounds % 3)) >out.txt 2>err.txt &
+    pid=$!
+    sleep "$(python3 -c "import random; random.seed($rounds); print(random.uniform(0.01, min(0.6, 0.1 + 0.02 * $rounds)))")"
+    kill -9 $pid 2>/dev/null && kills=$((kills + 1))
+    wait $pid 2>/dev/null
+    status=$?
+    [ $status = 0 ] || [ $status = 137 ] || { fail "killed: status $status"; cat err.txt; break; }
+    [ -e killed/run.db ] || continue
+    finished killed >after.txt
+    checks=$((checks + 1))
+    # what was finished stays as it was: grep finds every line of before in after
+    [ "$(sort before.txt after.txt | uniq -d | wc -l)" = "$(wc -l <before.txt)" ] || fail "round $rounds: something finished was done again"
+    cp after.txt before.txt
+done
+[ $status = 0 ] || fail "never reached the end in $rounds rounds"
+[ $kills -ge 5 ] || fail "only $kills kills: the study is too short for this test"
+echo "killed $kills times"
+same 'as if never killed' whole killed
+find killed -name '*.tmp*' -o -name '*.checkpoint' | grep . && fail 'something is left of the killed runs'
+
+# a finished study: nothing is done again, the results are printed anew
+holds 'resume of a finished study' "$tocsin" run "$spec" $long --out killed --resume --quiet
+finished killed >after.txt
+cmp -s before.txt after.txt || fail 'a finished study was run again'
+
+# SIGINT: 130, a checkpoint, and on
+for jobs in 1 2; do
+    "$tocsin" run "$spec" $long --out stopped$jobs --jobs $jobs >out.txt 2>err.txt &
+    pid=$!
+    while [ ! -e stopped$jobs/run.db ] && kill -0 $pid 2>/dev/null; do sleep 0.05; done
+    sleep 0.5
+    kill -INT $pid
+    wait $pid
+    status=$?
+    checks=$((checks + 1))
+    [ $status = 130 ] && tail -n 1 err.txt | grep -q "^tocsin: stopped$jobs: interrupted; " || { fail "SIGINT with $jobs: status $status"; cat err.txt; }
+    [ "$(grep -c '^tocsin: ' err.txt)" = 1 ] || fail "SIGINT with $jobs: not one line"
+    holds "status after SIGINT" "$tocsin" status stopped$jobs
+    grep -q 'in stopped.: stopped' out.txt || { fail 'status does not say stopped'; cat out.txt; }
+    holds "resume after SIGINT with $jobs" "$tocsin" run "$spec" $long --out stopped$jobs --resume --quiet --jobs 2
+    same "as if never interrupted, $jobs" whole stopped$jobs
+done
+
+# two processes on one folder: the second is refused, and the first undisturbed
+"$tocsin" run "$spec" $long --out shared --jobs 1 --quiet >first.txt 2>&1 &
+pid=$!
+while [ ! -e shared/run.db ] && kill -0 $pid 2>/dev/null; do sleep 0.05; done
+for how in --resume --overwrite; do
+    checks=$((checks + 1))
+    "$tocsin" run "$spec" $long --out shared $how >out.txt 2>err.txt
+    status=$?
+    [ $status = 2 ] && grep -q "^tocsin: --out: shared: another run is at work there: process $pid on .*; wait for it, or choose another folder$" err.txt ||
+        { fail "a second process with $how: status $status"; cat err.txt; }
+done
+holds 'status while it runs' "$tocsin" status shared
+grep -q 'in shared: running' out.txt || { fail 'status does not say running'; cat out.txt; }
+holds 'status as JSON' "$tocsin" status shared --json
+python3 -c 'import json; s = json.load(open("out.txt")); assert s["state"] in ("running", "finished") and s["phases"]["victim"]["phases"] == 6' || fail 'status --json'
+wait $pid || { fail 'the first of two processes'; cat first.txt; }
+same 'undisturbed by a second process' whole shared
+holds 'status at the end' "$tocsin" status shared
+grep -q 'in shared: finished' out.txt || fail 'status does not say finished'
+
+# another spec is not a continuation
+refuse 2 '--resume: whole was begun with another spec: threat.epsilon was 16.0, now it is 8.0; set it back, or choose another folder' \
+    run "$spec" $long --out whole --resume --set threat.epsilon=8
+refuse 2 '--resume: whole was begun with another spec: trials was 2, now it is 3; set it back, or choose another folder' \
+    run "$spec" $long --out whole --resume --set trials=3
+refuse 2 'run: --resume and --overwrite exclude each other; give one of them' run "$spec" --out whole --resume --overwrite
+refuse 2 'nothing: holds no run.db; name the folder of a `tocsin run`' status nothing
+
+# a blob that is lost or damaged while nobody looks is made again
+"$tocsin" run "$spec" $long --out patched --jobs 1 --quiet >out.txt 2>&1 &
+pid=$!
+while [ -z "$(ls patched/work/*.poison 2>/dev/null)" ] && kill -0 $pid 2>/dev/null; do sleep 0.02; done
+kill -9 $pid
+wait $pid 2>/dev/null
+for file in patched/work/*.poison; do [ ! -e "$file" ] || head -c 100 "$file" >cut && mv cut "$file"; done
+for file in patched/work/*.checkpoint; do [ ! -e "$file" ] || { head -c 100 "$file" >cut && mv cut "$file"; }; done
+rm -f patched/work/*.safetensors
+holds 'resume without blobs' "$tocsin" run "$spec" $long --out patched --resume --quiet --jobs 2
+same 'as if nothing had been lost' whole patched
+
+# a store that is none
+mkdir damaged && head -c 5000 /dev/urandom >damaged/run.db
+"$tocsin" run "$spec" --out damaged --resume 2>err.txt
+[ $? = 2 ] && grep -q '^tocsin: damaged/run.db: is damaged or no store' err.txt || { fail 'a damaged store'; cat err.txt; }
+
+# a full disk stops it with what was finished kept; with room it goes on
+(ulimit -f 200; exec "$tocsin" run "$spec" $long --out limited --jobs 2) >out.txt 2>err.txt
+status=$?
+checks=$((checks + 1))
+[ $status = 1 ] && [ "$(grep -c '^tocsin: ' err.txt)" = 1 ] || { fail "file limit: status $status"; cat err.txt; }
+holds 'resume after the file limit' "$tocsin" run "$spec" $long --out limited --resume --quiet
+same 'as if there had been room' whole limited
+if [ "$(id -u)" = 0 ] && mkdir small && mount -t tmpfs -o size=600k tmpfs small 2>/dev/null; then
+    "$tocsin" run "$spec" $long --out small/run --jobs 2 >out.txt 2>err.txt
+    status=$?
+    checks=$((checks + 1))
+    [ $status = 1 ] && [ "$(grep -c '^tocsin: ' err.txt)" = 1 ] || { fail "full disk: status $status"; cat err.txt; }
+    mount -o remount,size=20m small
+    holds 'resume after the disk was full' "$tocsin" run "$spec" $long --out small/run --resume --quiet
+    same 'as if the disk had been larger' whole small/run
+    umount small
+else
+    skip 'a tiny tmpfs cannot be mounted here (needs root)'
+fi
+finish
