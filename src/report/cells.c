@@ -133,6 +133,8 @@ static void put_pair(const tc_page *page, const json_t *pair, const json_t *a, c
     put_cell_name(page, b, true);
     fputs("</td><td class=\"row\">", page->out);
     tc_html_text(page->out, title);
+    fputs("</td><td class=\"row\">", page->out);
+    tc_html_text(page->out, tc_figure_text(pair, "test", NULL));
     fprintf(page->out, "</td><td>%+.1f", 100 * tc_figure(pair, "difference", "mean", NULL));
     if (isfinite(error)) fprintf(page->out, " ± %.1f", 100 * error);
     fputs("</td>", page->out);
@@ -141,9 +143,7 @@ static void put_pair(const tc_page *page, const json_t *pair, const json_t *a, c
         fputs("<td>&lt; 0.001</td>", page->out);
     else
         put_number(page->out, "%.3f", p);
-    fputs("<td class=\"row\">", page->out);
-    tc_html_text(page->out, tc_figure_text(pair, "test", NULL));
-    fputs("</td></tr>\n", page->out);
+    fputs("</tr>\n", page->out);
 }
 
 /* Both cells of a pair that can be shown. */
@@ -167,8 +167,8 @@ void tc_page_pairs(const tc_page *page) {
     tc_html_table(page->out, "Paired tests");
     fputs("First minus second, in percentage points, mean ± standard error over n shared trials.", page->out);
     tc_html_caption_end(page->out);
-    tc_html_heads(page->out, 3,
-                  (const char *const[]){"First", "Second", "Measure", "Difference", "n", "p", "Test", NULL});
+    tc_html_heads(page->out, 4,
+                  (const char *const[]){"First", "Second", "Measure", "Test", "Difference", "n", "p", NULL});
     for (size_t i = 0; i < json_array_size(pairs) && shown < MOST_PAIRS; i++) {
         if (!both(page, json_array_get(pairs, i), &a, &b)) continue;
         put_pair(page, json_array_get(pairs, i), a, b);

@@ -55,7 +55,7 @@ static void put_verdict(const tc_page *page, int row, int column) {
     const int noise = companion(grid, row, column, false), none = companion(grid, row, column, true);
     char name[TC_GRID_NAME], where[TC_GRID_NAME], text[2 * CELL];
     tc_grid_row_name(grid, row, name);
-    tc_grid_column_name(grid, column, -1, where);
+    tc_grid_factors_name(grid, tc_grid_cell(grid, row, column), -1, where);
     share(grid, 0, row, column, true, text);
     fputs("<p class=\"lead\">", page->out);
     if (tc_grid_entry(grid, &tc_measures[0], row, column).mean > 0) {

@@ -124,6 +124,7 @@ static tc_status put_time(const tc_page *page, tc_error *error) {
         if (grid->row[r].clean) continue;
         json_t *series = series_of(chart, grid, r);
         for (int c = 0; c < grid->columns; c++) {
+            if (!tc_grid_first(grid, r, c)) continue;
             const tc_entry entry = tc_grid_entry(grid, success, r, c);
             put_point(series, tc_figure(tc_grid_cell(grid, r, c), "seconds", "craft", NULL), &entry);
         }

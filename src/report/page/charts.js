@@ -5,7 +5,7 @@
  *     {"kind": "lines" | "path" | "dots" | "contour" | "surface", "x": title, "y": title, "percent": bool, …,
  *      "series": [{"name", "slot", "points": [{"x", "y", "low", "high"}]}]}
  *
- * `slot` picks colour, dash and marker, the same for a method in every chart; −1 is what is not poisoned. Colours are
+ * `slot` picks colour, dash and marker, the same for a method in every chart; −1 is a victim that is not poisoned, −2 the surrogate. Colours are
  * the page's CSS variables, so that a drawing follows the reader's theme and the printer without being made again. */
 (() => {
     "use strict";
@@ -14,7 +14,7 @@
     const RAMP = ["#440154", "#472d7b", "#3b528b", "#2c728e", "#21918c", "#28ae80", "#5ec962", "#addc30", "#fde725"];
     const colour = (slot) => (slot < 0 ? "var(--none)" : `var(--s${slot % 8})`);
     const shape = (slot) => (slot < 0 ? "stroke" : SHAPES[slot % 8]);
-    const dash = (slot) => (slot < 0 ? [4, 4] : DASHES[slot % 8]);
+    const dash = (slot) => (slot < -1 ? [1, 3] : slot < 0 ? [4, 4] : DASHES[slot % 8]);
     const CONFIG = {
         font: "system-ui, sans-serif",
         axis: {labelColor: "var(--soft)", titleColor: "var(--soft)", domainColor: "var(--line)", tickColor: "var(--line)",
@@ -60,7 +60,7 @@
                 {name: "x", type: log ? "log" : "linear", domain: [xs[0], xs[xs.length - 1]], range: "width", zero: false,
                  padding: few ? 16 : 4, nice: chart.kind === "path"},
                 {name: "y", type: "linear", domain: domain(chart, points), range: "height", zero: false, nice: true, clamp: true}],
-            axes: [axis(chart, "x", few ? {values: xs, labelOverlap: "greedy", format: "~g"} : {tickCount: Math.max(3, width / 70), format: "~s"}),
+            axes: [axis(chart, "x", few ? {values: xs, labelOverlap: "greedy", format: "~g"} : {tickCount: Math.max(3, width / 70), format: "~g"}),
                    axis(chart, "y", {tickCount: 5})],
         };
     }
