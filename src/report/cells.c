@@ -98,7 +98,7 @@ void tc_page_cells(const tc_page *page) {
     put_head(page, intervals);
     for (int c = 0; c < page->grid->columns; c++)
         for (int r = 0; r < page->grid->rows; r++)
-            if (tc_grid_cell(page->grid, r, c)) put_cell(page, r, c, intervals);
+            if (tc_grid_first(page->grid, r, c)) put_cell(page, r, c, intervals);
     tc_html_table_end(page->out);
 }
 
@@ -113,7 +113,7 @@ static const json_t *cell_number(const tc_grid *grid, const json_t *pair, const 
 static void put_cell_name(const tc_page *page, const json_t *cell, bool with_column) {
     char row[TC_GRID_NAME], column[TC_GRID_NAME];
     tc_grid_row_name(page->grid, tc_grid_row_of(page->grid, cell), row);
-    tc_grid_column_name(page->grid, tc_grid_column_of(page->grid, cell), -1, column);
+    tc_grid_factors_name(page->grid, cell, -1, column);
     tc_html_text(page->out, row);
     if (!with_column || !*column) return;
     fputs(" <small>", page->out);
@@ -141,7 +141,9 @@ static void put_pair(const tc_page *page, const json_t *pair, const json_t *a, c
         fputs("<td>&lt; 0.001</td>", page->out);
     else
         put_number(page->out, "%.3f", p);
-    fputs("</tr>\n", page->out);
+    fputs("<td class=\"row\">", page->out);
+    tc_html_text(page->out, tc_figure_text(pair, "test", NULL));
+    fputs("</td></tr>\n", page->out);
 }
 
 /* Both cells of a pair that can be shown. */
@@ -165,7 +167,8 @@ void tc_page_pairs(const tc_page *page) {
     tc_html_table(page->out, "Paired tests");
     fputs("First minus second, in percentage points, mean ± standard error over n shared trials.", page->out);
     tc_html_caption_end(page->out);
-    tc_html_heads(page->out, (const char *const[]){"First", "Second", "Measure", "Difference", "n", "p", NULL});
+    tc_html_heads(page->out, 3,
+                  (const char *const[]){"First", "Second", "Measure", "Difference", "n", "p", "Test", NULL});
     for (size_t i = 0; i < json_array_size(pairs) && shown < MOST_PAIRS; i++) {
         if (!both(page, json_array_get(pairs, i), &a, &b)) continue;
         put_pair(page, json_array_get(pairs, i), a, b);

@@ -104,7 +104,7 @@ static void put_list(FILE *out, const json_t *chart) {
     const json_t *list = json_object_get(chart, "series");
     const bool percent = json_is_true(json_object_get(chart, "percent")),
                dots = !strcmp(tc_figure_text(chart, "kind", NULL), "dots");
-    tc_html_heads(out,
+    tc_html_heads(out, 1,
                   (const char *const[]){"", dots ? tc_figure_text(chart, "y", NULL) : tc_figure_text(chart, "x", NULL),
                                         dots ? NULL : tc_figure_text(chart, "y", NULL), NULL});
     for (size_t s = 0; s < json_array_size(list); s++) {

@@ -58,7 +58,7 @@ typedef struct panel {
 
 static bool belongs(const tc_page *page, const json_t *curve, panel at) {
     const json_t *cell = cell_of(page, curve);
-    return cell && tc_grid_column_of(page->grid, cell) == at.column &&
+    return cell && tc_grid_fits(page->grid, cell, at.column) &&
            tc_grid_together(page->grid, tc_grid_row_of(page->grid, cell), at.clean);
 }
 

@@ -219,7 +219,9 @@ static bool shown_before(const tc_grid *grid, int row) {
 /* The trial's row of a place of the table, and where its poison lies; NULL where there is nothing to show. */
 static const json_t *poison_of(const tc_page *page, int r, int column, double trial, char path[TC_PATH_SIZE]) {
     const tc_grid *grid = page->grid;
-    const int cell = grid->row[r].clean || shown_before(grid, r) ? -1 : grid->at[r * grid->columns + column];
+    const int cell = grid->row[r].clean || shown_before(grid, r) || !tc_grid_first(grid, r, column)
+                         ? -1
+                         : grid->at[r * grid->columns + column];
     const json_t *row = cell < 0 ? NULL : row_of(page, cell, trial);
     return row && poison_folder(page, row, path) ? row : NULL;
 }

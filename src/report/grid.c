@@ -72,15 +72,25 @@ static void make_rows(tc_grid *grid) {
 
 /* ---- columns ---- */
 
+static const json_t *factor_of(const json_t *cell, const char *name) {
+    const json_t *value = tc_factor_of(cell, name);
+    return json_is_null(value) ? NULL : value;
+}
+
+/* Where one of them has none, they do not. */
+static bool differ(const json_t *a, const json_t *b, const char *name) {
+    const json_t *x = factor_of(a, name), *y = factor_of(b, name);
+    return x && y && !json_equal(x, y);
+}
+
 /* Do two cells of the same row differ in it? `first` [rows] is scratch: the first cell of each row. */
 static bool differs_within_rows(const tc_grid *grid, const char *name, const json_t **first) {
     memset(first, 0, (size_t)grid->rows * sizeof *first);
     for (size_t i = 0; i < json_array_size(grid->cells); i++) {
         const json_t *cell = json_array_get(grid->cells, i);
         const json_t **of = &first[tc_grid_row_of(grid, cell)];
-        if (!*of) *of = cell;
-        const json_t *a = tc_factor_of(*of, name), *b = tc_factor_of(cell, name);
-        if (a != b && !json_equal(a, b)) return true;
+        if (!*of || !factor_of(*of, name)) *of = cell;
+        if (differ(*of, cell, name)) return true;
     }
     return false;
 }
@@ -98,16 +108,28 @@ static void make_factors(tc_grid *grid, const json_t *sweep, const json_t **firs
         if (json_is_string(json_array_get(sweep, i)))
             add_factor(grid, json_string_value(json_array_get(sweep, i)), first);
     if (grid->factors) return;
-    json_t *factors = json_object_get(json_array_get(grid->cells, 0), "factors");
-    for (void *at = json_object_iter(factors); at; at = json_object_iter_next(factors, at))
-        add_factor(grid, json_object_iter_key(at), first);
+    json_t *seen = json_object();
+    for (size_t i = 0; i < json_array_size(grid->cells); i++) {
+        json_t *factors = json_object_get(json_array_get(grid->cells, i), "factors");
+        for (void *at = json_object_iter(factors); at; at = json_object_iter_next(factors, at)) {
+            const char *name = json_object_iter_key(at);
+            if (json_object_get(seen, name)) continue;
+            json_object_set_new(seen, name, json_null());
+            add_factor(grid, name, first);
+        }
+    }
+    json_decref(seen);
 }
 
 static bool agree(const tc_grid *grid, const json_t *a, const json_t *b, int but) {
-    for (int f = 0; f < grid->factors; f++) {
-        const json_t *x = tc_factor_of(a, grid->factor[f]), *y = tc_factor_of(b, grid->factor[f]);
-        if (f != but && x != y && !json_equal(x, y)) return false;
-    }
+    for (int f = 0; f < grid->factors; f++)
+        if (f != but && differ(a, b, grid->factor[f])) return false;
+    return true;
+}
+
+static bool has_every_factor(const tc_grid *grid, const json_t *cell) {
+    for (int f = 0; f < grid->factors; f++)
+        if (!factor_of(cell, grid->factor[f])) return false;
     return true;
 }
 
@@ -115,10 +137,24 @@ bool tc_grid_columns_agree(const tc_grid *grid, int a, int b, int but) {
     return agree(grid, json_array_get(grid->cells, grid->column[a]), json_array_get(grid->cells, grid->column[b]), but);
 }
 
+bool tc_grid_fits(const tc_grid *grid, const json_t *cell, int column) {
+    return agree(grid, json_array_get(grid->cells, grid->column[column]), cell, -1);
+}
+
 int tc_grid_column_of(const tc_grid *grid, const json_t *cell) {
     for (int i = 0; i < grid->columns; i++)
-        if (agree(grid, json_array_get(grid->cells, grid->column[i]), cell, -1)) return i;
+        if (tc_grid_fits(grid, cell, i)) return i;
     return -1;
+}
+
+/* First of the cells that have every factor; of the others only those that stand in none of these columns. */
+static void make_columns(tc_grid *grid) {
+    for (int whole = 1; whole >= 0; whole--)
+        for (size_t i = 0; i < json_array_size(grid->cells); i++) {
+            const json_t *cell = json_array_get(grid->cells, i);
+            if (has_every_factor(grid, cell) == whole && tc_grid_column_of(grid, cell) < 0)
+                grid->column[grid->columns++] = i;
+        }
 }
 
 int tc_grid_row_of(const tc_grid *grid, const json_t *cell) {
@@ -140,9 +176,11 @@ static void fill(tc_grid *grid) {
     for (size_t i = 0; i < json_array_size(grid->cells); i++) {
         const json_t *cell = json_array_get(grid->cells, i);
         const tc_grid_row clean = row_for(cell, true);
-        const int column = tc_grid_column_of(grid, cell);
-        put_at(grid, tc_grid_row_of(grid, cell), column, i);
-        put_at(grid, find_row(grid, &clean), column, i);
+        for (int c = 0; c < grid->columns; c++) {
+            if (!tc_grid_fits(grid, cell, c)) continue;
+            put_at(grid, tc_grid_row_of(grid, cell), c, i);
+            put_at(grid, find_row(grid, &clean), c, i);
+        }
     }
 }
 
@@ -156,8 +194,7 @@ tc_status tc_grid_make(const json_t *results, tc_grid *grid, tc_error *error) {
     make_rows(grid);
     TC_TRY(tc_new(&first, (size_t)grid->rows + 1, sizeof *first, error));
     make_factors(grid, json_object_get(results, "sweep"), first);
-    for (size_t i = 0; i < cells; i++)
-        if (tc_grid_column_of(grid, json_array_get(grid->cells, i)) < 0) grid->column[grid->columns++] = i;
+    make_columns(grid);
     TC_TRY(tc_new(&grid->at, (size_t)grid->rows * (size_t)grid->columns + 1, sizeof *grid->at, error));
     fill(grid);
 done:
@@ -178,6 +215,13 @@ const json_t *tc_grid_cell(const tc_grid *grid, int row, int column) {
     return at < 0 ? NULL : json_array_get(grid->cells, (size_t)at);
 }
 
+bool tc_grid_first(const tc_grid *grid, int row, int column) {
+    const int *places = grid->at + row * grid->columns;
+    for (int c = 0; c < column; c++)
+        if (places[c] == places[column]) return false;
+    return places[column] >= 0;
+}
+
 /* ---- names ---- */
 
 void tc_grid_row_name(const tc_grid *grid, int row, char name[TC_GRID_NAME]) {
@@ -190,17 +234,21 @@ void tc_grid_row_name(const tc_grid *grid, int row, char name[TC_GRID_NAME]) {
                              : "no defence");
 }
 
-void tc_grid_column_name(const tc_grid *grid, int column, int but, char name[TC_GRID_NAME]) {
-    const json_t *cell = json_array_get(grid->cells, grid->column[column]);
+void tc_grid_factors_name(const tc_grid *grid, const json_t *cell, int but, char name[TC_GRID_NAME]) {
     char title[TC_FACTOR_TEXT], value[TC_FACTOR_TEXT];
     size_t used = 0;
     *name = 0;
     for (int f = 0; f < grid->factors && used < TC_GRID_NAME; f++) {
-        if (f == but) continue;
+        const json_t *own = factor_of(cell, grid->factor[f]);
+        if (f == but || !own) continue;
         tc_factor_title(grid->factor[f], TC_PLAIN, title, sizeof title);
-        tc_factor_value(grid->factor[f], tc_factor_of(cell, grid->factor[f]), TC_PLAIN, value, sizeof value);
+        tc_factor_value(grid->factor[f], own, TC_PLAIN, value, sizeof value);
         used += (size_t)snprintf(name + used, TC_GRID_NAME - used, "%s%s = %s", used ? ", " : "", title, value);
     }
+}
+
+void tc_grid_column_name(const tc_grid *grid, int column, int but, char name[TC_GRID_NAME]) {
+    tc_grid_factors_name(grid, json_array_get(grid->cells, grid->column[column]), but, name);
 }
 
 void tc_grid_block_name(const tc_grid *grid, int clean, char name[TC_GRID_NAME]) {
@@ -210,10 +258,10 @@ void tc_grid_block_name(const tc_grid *grid, int clean, char name[TC_GRID_NAME])
     snprintf(name, TC_GRID_NAME, "%s", comma ? comma + 2 : "");
 }
 
-void tc_grid_place_name(const tc_grid *grid, int row, int column, char name[TC_GRID_PLACE]) {
+void tc_grid_cell_name(const tc_grid *grid, const json_t *cell, char name[TC_GRID_PLACE]) {
     char method[TC_GRID_NAME], where[TC_GRID_NAME];
-    tc_grid_row_name(grid, row, method);
-    tc_grid_column_name(grid, column, -1, where);
+    tc_grid_row_name(grid, tc_grid_row_of(grid, cell), method);
+    tc_grid_factors_name(grid, cell, -1, where);
     snprintf(name, TC_GRID_PLACE, "%s%s%s", method, *where ? ", " : "", where);
 }
 

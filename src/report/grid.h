@@ -1,8 +1,9 @@
 /* grid.h — a study's cells laid out like a paper's table: a row a method (and network and defence, where they differ),
  * a column a combination of the swept factors.
  *
- * Which factors make columns is seen from the cells themselves: those in which two cells of the same row differ. Every
- * table, chart and gallery of a report goes by this layout, and a row keeps its colour in all of them. */
+ * Which factors make columns is seen from the cells themselves: those in which two cells of the same row differ. A cell
+ * that lacks one of them (ρ, where only another method has one) stands in all of its columns. Every table, chart and
+ * gallery of a report goes by this layout, and a row keeps its colour in all of them. */
 #ifndef TC_REPORT_GRID_H
 #define TC_REPORT_GRID_H
 
@@ -34,17 +35,21 @@ void tc_grid_free(tc_grid *grid);
 
 /* NULL where the place is empty. */
 const json_t *tc_grid_cell(const tc_grid *grid, int row, int column);
-/* The place of a cell. */
+/* Is this the first of the places where its cell stands? False where the place is empty. */
+bool tc_grid_first(const tc_grid *grid, int row, int column);
 int tc_grid_row_of(const tc_grid *grid, const json_t *cell);
-int tc_grid_column_of(const tc_grid *grid, const json_t *cell);
+int tc_grid_column_of(const tc_grid *grid, const json_t *cell); /* the first */
+bool tc_grid_fits(const tc_grid *grid, const json_t *cell, int column);
 /* "SAPA", "SAPA, resnet18, no defence" */
 void tc_grid_row_name(const tc_grid *grid, int row, char name[TC_GRID_NAME]);
 /* "ε = 16/255, share poisoned = 1 %", without factor `but` (−1: all); "" where there are none. */
 void tc_grid_column_name(const tc_grid *grid, int column, int but, char name[TC_GRID_NAME]);
 /* "vgg11, no defence": what the rows after a clean one are of, where that differs between rows; else "". */
 void tc_grid_block_name(const tc_grid *grid, int clean, char name[TC_GRID_NAME]);
-/* Row and column: "SAPA, ε = 16/255" */
-void tc_grid_place_name(const tc_grid *grid, int row, int column, char name[TC_GRID_PLACE]);
+/* What a cell has of the columns' factors. */
+void tc_grid_factors_name(const tc_grid *grid, const json_t *cell, int but, char name[TC_GRID_NAME]);
+/* Row and factors: "SAPA, ε = 16/255" */
+void tc_grid_cell_name(const tc_grid *grid, const json_t *cell, char name[TC_GRID_PLACE]);
 /* Do two columns agree in every factor but one? */
 bool tc_grid_columns_agree(const tc_grid *grid, int a, int b, int but);
 /* How many columns from `from` on share the values of factors 0 … level: what one head above them spans. */

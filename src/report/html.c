@@ -68,8 +68,8 @@ void tc_html_head(FILE *out, const char *scope, const char *class, const char *t
     fputs("</th>", out);
 }
 
-void tc_html_heads(FILE *out, const char *const *titles) {
+void tc_html_heads(FILE *out, int left, const char *const *titles) {
     fputs("<thead><tr>", out);
-    for (int i = 0; titles[i]; i++) tc_html_head(out, "col", i ? "" : "row", titles[i]);
+    for (int i = 0; titles[i]; i++) tc_html_head(out, "col", i < left ? "row" : "", titles[i]);
     fputs("</tr></thead>\n<tbody>\n", out);
 }

@@ -22,7 +22,8 @@ void tc_html_caption_end(FILE *out);
 void tc_html_table_end(FILE *out);
 /* <th scope="SCOPE" class="CLASS">TEXT</th> */
 void tc_html_head(FILE *out, const char *scope, const char *class, const char *text);
-/* "first</th><th>second…" of a plain head: the first column's is left-aligned. Ends with NULL. */
-void tc_html_heads(FILE *out, const char *const *titles);
+/* A plain head and the start of the body; the first `left` columns are of words, aligned left. titles ends with NULL.
+ */
+void tc_html_heads(FILE *out, int left, const char *const *titles);
 
 #endif

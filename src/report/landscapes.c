@@ -36,8 +36,7 @@ static void name_it(const tc_page *page, const json_t *landscape, char *name, si
     const json_t *cell = number >= 0 ? json_array_get(page->grid->cells, (size_t)number) : NULL;
     const char *sharpness = tc_figure_text(landscape, "sharpness", NULL);
     char place[TC_GRID_PLACE] = "";
-    if (cell)
-        tc_grid_place_name(page->grid, tc_grid_row_of(page->grid, cell), tc_grid_column_of(page->grid, cell), place);
+    if (cell) tc_grid_cell_name(page->grid, cell, place);
     int used = snprintf(name, size, "%s", place);
     if (*sharpness && used >= 0 && (size_t)used < size)
         used +=

@@ -38,16 +38,27 @@ static void duration(double seconds, char text[LINE]) {
         snprintf(text, LINE, "%.0f h %02.0f min", floor(seconds / 3600), floor(fmod(seconds / 60, 60)));
 }
 
+/* A number of seconds or, of a kind of phase, {"seconds", "phases", "without_sharing"}. */
+static void put_duration(const tc_page *page, const char *what, const json_t *value) {
+    const double phases = tc_figure(value, "phases", NULL), unshared = tc_figure(value, "without_sharing", NULL);
+    char name[LINE], text[LINE], line[3 * LINE];
+    duration(json_is_number(value) ? json_number_value(value) : tc_figure(value, "seconds", NULL), text);
+    if (!strcmp(text, "–") || phases == 0) return;
+    int used = snprintf(line, sizeof line, "%s", text);
+    if (isfinite(phases)) used += snprintf(line + used, sizeof line - (size_t)used, " in %.0f phases", phases);
+    if (unshared > phases)
+        snprintf(line + used, sizeof line - (size_t)used, ", which would be %.0f if nothing were shared", unshared);
+    snprintf(name, sizeof name, "Time: %s", what);
+    put_entry(page, name, line);
+}
+
 /* What the study spent, phase by phase, as the results say it; else crafting and training summed over the trials. */
 static void put_durations(const tc_page *page) {
     json_t *durations = json_object_get(page->results, "durations");
     const json_t *rows = json_object_get(page->results, "trials");
     char text[LINE];
     for (void *at = json_object_iter(durations); at; at = json_object_iter_next(durations, at)) {
-        char name[LINE];
-        duration(tc_figure(durations, json_object_iter_key(at), NULL), text);
-        snprintf(name, sizeof name, "Time: %s", json_object_iter_key(at));
-        put_entry(page, name, text);
+        put_duration(page, json_object_iter_key(at), json_object_iter_value(at));
     }
     if (json_object_size(durations)) return;
     double craft = 0, victim = 0;

@@ -28,13 +28,21 @@ static void row(FILE *out, int first, const char *const cell[6]) {
     fputc('\n', out);
 }
 
+/* A clean row has the name of its own, and the factors of a cell that it was trained beside. */
+static void name_cell(const tc_grid *grid, int r, int c, char name[TC_GRID_PLACE]) {
+    char row[TC_GRID_NAME], where[TC_GRID_NAME];
+    tc_grid_row_name(grid, r, row);
+    tc_grid_factors_name(grid, tc_grid_cell(grid, r, c), -1, where);
+    snprintf(name, TC_GRID_PLACE, "%s%s%s", row, *where ? ", " : "", where);
+}
+
 static void put_cell(FILE *out, int first, const tc_grid *grid, int r, int c) {
     const json_t *cell = tc_grid_cell(grid, r, c);
     const bool clean = grid->row[r].clean;
     const tc_entry success = tc_grid_entry(grid, &tc_measures[0], r, c),
                    accuracy = tc_grid_entry(grid, &tc_measures[1], r, c);
     char name[TC_GRID_PLACE], shares[2][CELL], trials[CELL], craft[CELL], victim[CELL];
-    tc_grid_place_name(grid, r, c, name);
+    name_cell(grid, r, c, name);
     tc_figure_share(success.mean, success.error, shares[0], CELL);
     tc_figure_share(accuracy.mean, accuracy.error, shares[1], CELL);
     tc_figure_number("%.0f", success.trials, trials, sizeof trials);
@@ -51,13 +59,13 @@ tc_status tc_report_table(const json_t *results, FILE *out, tc_error *error) {
     if (status != TC_OK) return status;
     for (int c = 0; c < grid.columns; c++)
         for (int r = 0; r < grid.rows; r++) {
-            tc_grid_place_name(&grid, r, c, name);
-            if (tc_grid_cell(&grid, r, c) && columns(name) > first) first = columns(name);
+            name_cell(&grid, r, c, name);
+            if (tc_grid_first(&grid, r, c) && columns(name) > first) first = columns(name);
         }
     row(out, first, (const char *const[]){"attack", "success", "test accuracy", "trials", "craft", "train"});
     for (int c = 0; c < grid.columns; c++)
         for (int r = 0; r < grid.rows; r++)
-            if (tc_grid_cell(&grid, r, c)) put_cell(out, first, &grid, r, c);
+            if (tc_grid_first(&grid, r, c)) put_cell(out, first, &grid, r, c);
     tc_grid_free(&grid);
     return TC_OK;
 }

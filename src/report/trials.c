@@ -50,15 +50,16 @@ static void put_trial(const tc_page *page, const json_t *row) {
 
 static void put_cell(const tc_page *page, const json_t *cell, const json_t *const *rows, size_t count) {
     char name[TC_GRID_PLACE];
-    tc_grid_place_name(page->grid, tc_grid_row_of(page->grid, cell), tc_grid_column_of(page->grid, cell), name);
+    tc_grid_cell_name(page->grid, cell, name);
     fputs("<details><summary>", page->out);
     tc_html_text(page->out, name);
     fprintf(page->out, ": %zu trial%s</summary>\n", count, count == 1 ? "" : "s");
     tc_html_table(page->out, "Trials");
     fputs("<b class=\"hit\">Marked</b>: taken for the attacker's class.", page->out);
     tc_html_caption_end(page->out);
-    tc_html_heads(page->out, (const char *const[]){"Trial", "Target is", "Intended", "Clean victim says",
-                                                   "Poisoned victim says", "Test accuracy", NULL});
+    tc_html_heads(page->out, 1,
+                  (const char *const[]){"Trial", "Target is", "Intended", "Clean victim says", "Poisoned victim says",
+                                        "Test accuracy", NULL});
     for (size_t i = 0; i < count; i++) put_trial(page, rows[i]);
     tc_html_table_end(page->out);
     fputs("</details>\n", page->out);

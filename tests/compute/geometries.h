@@ -35,6 +35,8 @@ static const conv_row geometries[] = {
     {9, 3, 5, 16, 32, 3, 1, 1, 1},
     {1, 1, 6, 48, 16, 3, 1, 1, 1},
     {1, 5, 6, 64, 128, 3, 1, 1, 1},
+    {2, 14, 14, 16, 32, 5, 1, 2, 1},
+    {3, 7, 9, 32, 16, 5, 1, 2, 1},
 };
 enum { GEOMETRIES = sizeof geometries / sizeof *geometries };
 

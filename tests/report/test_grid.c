@@ -50,7 +50,7 @@ static void test_layout(void **state) {
     is_column(&grid, 0, "ε = 16/255, share poisoned = 1 %");
     is_column(&grid, 1, "ε = 16/255, share poisoned = 0.2 %");
     is_column(&grid, 3, "ε = 4/255, share poisoned = 1 %");
-    tc_grid_place_name(&grid, 2, 2, name);
+    tc_grid_cell_name(&grid, tc_grid_cell(&grid, 2, 2), name);
     assert_string_equal(name, "SAPA, ε = 8/255, share poisoned = 1 %");
     assert_null(tc_grid_cell(&grid, 1, 1)); /* GM at 0.2 % */
     assert_null(tc_grid_cell(&grid, 2, 3)); /* SAPA at 4/255 */
@@ -80,6 +80,36 @@ static void test_entries(void **state) {
     assert_false(tc_grid_is_best(&grid, &tc_measures[0], 2, 1)); /* alone */
     assert_false(tc_grid_is_best(&grid, &tc_measures[1], 2, 0)); /* accuracy has no best attack */
     assert_true(tc_grid_has(&grid, &tc_measures[0]));
+    tc_grid_free(&grid);
+    json_decref(results);
+}
+
+/* ρ is swept, and only SAPA has one: the others stand in all columns, and are listed once. */
+static void test_cells_of_every_column(void **state) {
+    (void)state;
+    static const char *const labels[] = {"GM", "SAPA", "SAPA", "SAPA"};
+    json_t *cells = json_array(), *results = json_pack("{s:o}", "cells", cells);
+    tc_grid grid;
+    char name[TC_GRID_PLACE];
+    for (int i = 0; i < 4; i++) {
+        json_t *made = cell(labels[i], "lenet", 16, 0.01, 0.1 * i, 8);
+        json_object_set_new(json_object_get(made, "factors"), "rho", json_real(0.1 * i));
+        if (!i) json_object_del(json_object_get(made, "factors"), "rho");
+        json_array_append_new(cells, made);
+    }
+    assert_int_equal(tc_grid_make(results, &grid, NULL), TC_OK);
+    assert_int_equal(grid.columns, 3);
+    assert_int_equal(grid.factors, 1);
+    for (int c = 0; c < 3; c++) {
+        assert_ptr_equal(tc_grid_cell(&grid, 1, c), json_array_get(cells, 0));
+        assert_ptr_equal(tc_grid_cell(&grid, 2, c), json_array_get(cells, (size_t)c + 1));
+        assert_int_equal(tc_grid_first(&grid, 1, c), c == 0);
+        assert_true(tc_grid_first(&grid, 2, c));
+    }
+    tc_grid_cell_name(&grid, json_array_get(cells, 0), name);
+    assert_string_equal(name, "GM");
+    tc_grid_cell_name(&grid, json_array_get(cells, 3), name);
+    assert_string_equal(name, "SAPA, ρ = 0.3");
     tc_grid_free(&grid);
     json_decref(results);
 }
@@ -183,6 +213,7 @@ static void test_files(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_layout),      cmocka_unit_test(test_entries),
                                        cmocka_unit_test(test_sweep_names), cmocka_unit_test(test_networks_and_defences),
-                                       cmocka_unit_test(test_nothing),     cmocka_unit_test(test_files)};
+                                       cmocka_unit_test(test_nothing),     cmocka_unit_test(test_cells_of_every_column),
+                                       cmocka_unit_test(test_files)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

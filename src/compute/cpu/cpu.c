@@ -9,14 +9,16 @@
 typedef struct isa {
     const tc_kernels *kernels;
     const tc_abreast_loops *abreast;
-    const tc_winograd_loops *winograd;
+    const tc_winograd_loops *winograd[2]; /* 3×3, 5×5 */
 } isa;
 
 #define TC_DECLARE(name)                                                                                               \
     extern const tc_kernels tc_cpu_table_##name;                                                                       \
     extern const tc_abreast_loops tc_cpu_abreast_loops_##name;                                                         \
-    extern const tc_winograd_loops tc_cpu_winograd_loops_##name;                                                       \
-    static const isa isa_##name = {&tc_cpu_table_##name, &tc_cpu_abreast_loops_##name, &tc_cpu_winograd_loops_##name};
+    extern const tc_winograd_loops tc_cpu_winograd_3_loops_##name, tc_cpu_winograd_5_loops_##name;                     \
+    static const isa isa_##name = {&tc_cpu_table_##name,                                                               \
+                                   &tc_cpu_abreast_loops_##name,                                                       \
+                                   {&tc_cpu_winograd_3_loops_##name, &tc_cpu_winograd_5_loops_##name}};
 TC_DECLARE(base)
 #ifdef TC_X86_LEVELS
 TC_DECLARE(v3)
@@ -49,7 +51,7 @@ tc_status tc_cpu_open(tc_device *device, tc_error *error) {
     TC_TRY(tc_new(&state, 1, sizeof *state, error));
     device->state = state;
     state->abreast = best_isa()->abreast;
-    state->winograd = best_isa()->winograd;
+    for (int i = 0; i < 2; i++) state->winograd[i] = best_isa()->winograd[i];
     device->abreast = TC_ABREAST;
     device->abreast_channels = TC_ABREAST_CHANNELS;
     device->abreast_kernel = TC_ABREAST_KERNEL;

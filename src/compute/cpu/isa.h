@@ -26,7 +26,7 @@ void TC_ISA(max_pool)(tc_device *device, const tc_pool *pool, const void *x, voi
 void TC_ISA(max_pool_gather)(tc_device *device, const tc_pool *pool, const int32_t *winner, const void *x_t, void *y_t);
 void TC_ISA(max_pool_scatter)(tc_device *device, const tc_pool *pool, const int32_t *winner, tc_sum dy, void *dx);
 extern const tc_abreast_loops TC_ISA(abreast_loops);
-extern const tc_winograd_loops TC_ISA(winograd_loops);
+extern const tc_winograd_loops TC_ISA(winograd_3_loops), TC_ISA(winograd_5_loops);
 extern const tc_kernels TC_ISA(table);
 
 #endif

@@ -19,7 +19,7 @@ typedef struct tc_cpu_state {
     size_t scratch_bytes;
     double *partials; /* of reductions: [TC_PARTIALS] doubles */
     const tc_abreast_loops *abreast;
-    const tc_winograd_loops *winograd;
+    const tc_winograd_loops *winograd[2]; /* 3×3, 5×5 */
 } tc_cpu_state;
 
 enum { TC_PARTIALS = 1 << 20 };

@@ -1,18 +1,19 @@
-/* winograd.c — see winograd.h. An output tile Y of 4×4 pixels comes from the 6×6 input pixels d around it and the 3×3
- * weights g as
+/* winograd.c — see winograd.h. An output tile Y (4×4 pixels for 3×3 weights g, 2×2 for 5×5) comes from the 6×6 input
+ * pixels d around it as
  *
  *     Y = Aᵀ [ Σ over input channels of (G g Gᵀ) ⊙ (Bᵀ d B) ] A,
  *
- * polynomial multiplication by values at the points 0, ±P, ±Q and ∞ along either axis: 36 products in place of 144.
- * A handful of tiles is taken through all three steps at a time. Lanes are channels: the transforms know nothing of
- * them, and the products in the middle are 36 small matrix products.
+ * polynomial multiplication by values at the points 0, ±P, ±Q and ∞ along either axis: 36 products in place of 144
+ * (100). A handful of tiles is taken through all three steps at a time. Lanes are channels: the transforms know nothing
+ * of them, and the products in the middle are 36 small matrix products.
  *
  * The gradient by the weights is the adjoint of the same formula: Gᵀ [ Σ over tiles of (A dY Aᵀ) ⊙ (Bᵀ d B) ] G.
  *
  * Points: 0, ±3/4, ±3/2, ∞, exact in binary as are their squares. Rounding errors are half of those with the usual
  * ±1, ±2 (5·10⁻⁷ in place of 10⁻⁶ of a result's norm), for 20 of 840 vector operations a tile.
  *
- * Compiled once per instruction set; the vector type is the compiler's own and works on all. */
+ * Compiled once per instruction set and side of the window (TC_WINOGRAD_TAPS, meson.build); the vector type is the
+ * compiler's own and works on all. */
 #include "compute/cpu/winograd.h"
 
 #include "compute/cpu/isa.h"
@@ -23,7 +24,8 @@
 /* Loops whose bounds are constants: unrolled, so that what they index stays in registers. */
 #define UNROLLED(i, bound) _Pragma("GCC unroll 16") for (int i = 0; i < (bound); i++)
 
-enum { LANES = TC_WINOGRAD_LANES, POINTS = TC_WINOGRAD_POINTS, TILES = TC_WINOGRAD_TILES, IN = 6, OUT = 4, TAPS = 3 };
+enum { LANES = TC_WINOGRAD_LANES, POINTS = TC_WINOGRAD_POINTS, TILES = TC_WINOGRAD_TILES };
+enum { IN = TC_WINOGRAD_SIDE, TAPS = TC_WINOGRAD_TAPS, OUT = IN - TAPS + 1 };
 /* What a block of tiles holds of one side: [panel][point][tile][16], a line more a point for the cache's sake. */
 enum { POINT = TC_WINOGRAD_POINT, PANEL = TC_WINOGRAD_POINTS * POINT };
 typedef float vec __attribute__((vector_size(LANES * sizeof(float))));
@@ -60,28 +62,47 @@ ALWAYS_INLINE void input_axis(const vec d[IN], vec v[IN]) {
     v[5] = PP * QQ * d[1] + (d[5] - (PP + QQ) * d[3]);
 }
 
+/* Values at p and −p of the polynomial with coefficients y: *even ± *odd. */
+ALWAYS_INLINE void evaluate(const int count, const vec *y, float p, vec *even, vec *odd) {
+    const int last_even = (count - 1) / 2 * 2, last_odd = (count - 2) / 2 * 2 + 1;
+    vec e = y[last_even], o = y[last_odd];
+    for (int r = last_even - 2; r >= 0; r -= 2) e = y[r] + p * p * e;
+    for (int r = last_odd - 2; r >= 1; r -= 2) o = y[r] + p * p * o;
+    *even = e;
+    *odd = p * o;
+}
+
+/* Its transpose: y[r] += p^r (even for even r, odd for odd ones). */
+ALWAYS_INLINE void evaluate_back(const int count, float p, vec even, vec odd, vec *y) {
+    float power = 1;
+    UNROLLED(r, count) {
+        y[r] += power * (r % 2 ? odd : even);
+        power *= p;
+    }
+}
+
 /* y = Aᵀ m */
 ALWAYS_INLINE void output_axis(const vec m[IN], vec y[OUT]) {
-    const vec even_p = m[1] + m[2], odd_p = m[1] - m[2], even_q = m[3] + m[4], odd_q = m[3] - m[4];
-    y[0] = m[0] + even_p + even_q;
-    y[1] = P * odd_p + Q * odd_q;
-    y[2] = PP * even_p + QQ * even_q;
-    y[3] = PP * P * odd_p + (QQ * Q * odd_q + m[5]);
+    UNROLLED(r, OUT) y[r] = r ? spread(0) : m[0];
+    y[OUT - 1] += m[5];
+    evaluate_back(OUT, P, m[1] + m[2], m[1] - m[2], y);
+    evaluate_back(OUT, Q, m[3] + m[4], m[3] - m[4], y);
 }
 
 /* m = A y */
 ALWAYS_INLINE void cotangent_axis(const vec y[OUT], vec m[IN]) {
-    const vec even_p = y[0] + PP * y[2], odd_p = y[1] + PP * y[3];
-    const vec even_q = y[0] + QQ * y[2], odd_q = y[1] + QQ * y[3];
+    vec even_p, odd_p, even_q, odd_q;
+    evaluate(OUT, y, P, &even_p, &odd_p);
+    evaluate(OUT, y, Q, &even_q, &odd_q);
     m[0] = y[0];
-    m[1] = even_p + P * odd_p;
-    m[2] = even_p - P * odd_p;
-    m[3] = even_q + Q * odd_q;
-    m[4] = even_q - Q * odd_q;
-    m[5] = y[3];
+    m[1] = even_p + odd_p;
+    m[2] = even_p - odd_p;
+    m[3] = even_q + odd_q;
+    m[4] = even_q - odd_q;
+    m[5] = y[OUT - 1];
 }
 
-/* Row j of G is [1, p, p²] / N′(p) for point p_j, N the polynomial with all points as its roots. */
+/* Row j of G is [1, p, p², …] / N′(p) for point p_j, N the polynomial with all points as its roots. */
 ALWAYS_INLINE void weight_factors(float f[3]) {
     f[0] = 1 / (PP * QQ), f[1] = 1 / (2 * PP * (PP - QQ)), f[2] = 1 / (2 * QQ * (QQ - PP));
 }
@@ -89,24 +110,26 @@ ALWAYS_INLINE void weight_factors(float f[3]) {
 /* u = G g */
 ALWAYS_INLINE void weight_axis(const vec g[TAPS], vec u[IN]) {
     float f[3];
+    vec even_p, odd_p, even_q, odd_q;
     weight_factors(f);
-    const vec even_p = f[1] * (g[0] + PP * g[2]), even_q = f[2] * (g[0] + QQ * g[2]);
+    evaluate(TAPS, g, P, &even_p, &odd_p);
+    evaluate(TAPS, g, Q, &even_q, &odd_q);
     u[0] = f[0] * g[0];
-    u[1] = even_p + f[1] * P * g[1];
-    u[2] = even_p - f[1] * P * g[1];
-    u[3] = even_q + f[2] * Q * g[1];
-    u[4] = even_q - f[2] * Q * g[1];
-    u[5] = g[2];
+    u[1] = f[1] * (even_p + odd_p);
+    u[2] = f[1] * (even_p - odd_p);
+    u[3] = f[2] * (even_q + odd_q);
+    u[4] = f[2] * (even_q - odd_q);
+    u[5] = g[TAPS - 1];
 }
 
 /* g = Gᵀ u */
 ALWAYS_INLINE void gradient_axis(const vec u[IN], vec g[TAPS]) {
     float f[3];
     weight_factors(f);
-    const vec even_p = f[1] * (u[1] + u[2]), even_q = f[2] * (u[3] + u[4]);
-    g[0] = f[0] * u[0] + even_p + even_q;
-    g[1] = f[1] * P * (u[1] - u[2]) + f[2] * Q * (u[3] - u[4]);
-    g[2] = PP * even_p + QQ * even_q + u[5];
+    UNROLLED(t, TAPS) g[t] = t ? spread(0) : f[0] * u[0];
+    g[TAPS - 1] += u[5];
+    evaluate_back(TAPS, P, f[1] * (u[1] + u[2]), f[1] * (u[1] - u[2]), g);
+    evaluate_back(TAPS, Q, f[2] * (u[3] + u[4]), f[2] * (u[3] - u[4]), g);
 }
 
 /* ---- tiles ---- */
@@ -154,7 +177,7 @@ ALWAYS_INLINE void input_column(const tc_winograd *g, const float *const row[IN]
     UNROLLED(r, IN) half[r][c] = v[r];
 }
 
-/* V = Bᵀ d B of neighbouring tiles, which share two columns of Bᵀ d; point k to `to` + k · POINT. */
+/* V = Bᵀ d B of neighbouring tiles, which share columns of Bᵀ d; point k to `to` + k · POINT. */
 static void transform_input(const tc_winograd *g, const float *const row[IN], int x, int count, float *to) {
     vec half[IN][IN], v[IN];
     UNROLLED(c, IN - OUT) input_column(g, row, x + c, c + OUT, half);
@@ -195,7 +218,7 @@ ALWAYS_INLINE void transform_output(const float *from, vec y[OUT][OUT]) {
     UNROLLED(r, OUT) output_axis(half[r], y[r]);
 }
 
-/* A tile's sums, transformed back, to 4 rows of 4 pixels. */
+/* A tile's sums, transformed back, to its rows of pixels. */
 static void finish_tile(const float *from, vec bias, bool accumulate, bool relu, float *to, size_t row) {
     vec sum[OUT][OUT];
     transform_output(from, sum);
@@ -288,8 +311,8 @@ static void transform_inputs(const tc_winograd *g, size_t block, const float *x,
     for (run r = {0}; (r = run_at(g, block, r.first)).first < count; r.first += r.count) {
         for (int i = 0; i < g->in; i++) {
             const float *row[IN];
-            find_rows(g, image_of(g, x, g->in, r.n, i), r.y - 1, IN, zeros, row);
-            transform_input(g, row, r.x - 1, r.count, v + i * PANEL + r.first * LANES);
+            find_rows(g, image_of(g, x, g->in, r.n, i), r.y - TAPS / 2, IN, zeros, row);
+            transform_input(g, row, r.x - TAPS / 2, r.count, v + i * PANEL + r.first * LANES);
         }
     }
 }
@@ -429,7 +452,7 @@ static void gradient(const tc_device *device, const tc_winograd *g, const float 
 
 /* ---- weights ---- */
 
-/* The 3×3 weights from input channel i to 16 output channels of this direction. */
+/* The weights from input channel i to 16 output channels of this direction. */
 static void gather_weights(const tc_winograd *g, const float *weights, bool backward, int o, int i,
                            float to[TAPS * TAPS][LANES]) {
     const int in = g->in * LANES, out = g->out * LANES, last = TAPS * TAPS - 1;
@@ -448,7 +471,9 @@ static void pack(const tc_device *device, const tc_winograd *g, const float *wei
             vec half[IN][TAPS], u[IN];
             gather_weights(g, weights, backward, o, i, w);
             UNROLLED(c, TAPS) {
-                weight_axis((const vec[TAPS]){load(w[c]), load(w[TAPS + c]), load(w[2 * TAPS + c])}, u);
+                vec column[TAPS];
+                UNROLLED(r, TAPS) column[r] = load(w[r * TAPS + c]);
+                weight_axis(column, u);
                 UNROLLED(r, IN) half[r][c] = u[r];
             }
             UNROLLED(r, IN) {
@@ -459,4 +484,4 @@ static void pack(const tc_device *device, const tc_winograd *g, const float *wei
     }
 }
 
-const tc_winograd_loops TC_ISA(winograd_loops) = {pack, forward, gradient};
+const tc_winograd_loops TC_ISA(TC_WINOGRAD_LOOPS) = {pack, forward, gradient};

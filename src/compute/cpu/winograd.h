@@ -1,6 +1,6 @@
-/* winograd.h — 3×3 convolutions of stride 1 between few panels of 16 channels by Winograd's F(4×4, 3×3), with all that
- * belongs to a handful of tiles kept in the processor's caches. oneDNN's own Winograd walks through memory between its
- * steps, and with few channels that costs more than the multiplications it saves. */
+/* winograd.h — 3×3 and 5×5 convolutions of stride 1 between few panels of 16 channels by Winograd's F(4×4, 3×3) and
+ * F(2×2, 5×5), with all that belongs to a handful of tiles kept in the processor's caches. oneDNN's own Winograd walks
+ * through memory between its steps, and with few channels that costs more than the multiplications it saves. */
 #ifndef TC_COMPUTE_CPU_WINOGRAD_H
 #define TC_COMPUTE_CPU_WINOGRAD_H
 
@@ -8,13 +8,15 @@
 
 enum {
     TC_WINOGRAD_LANES = 16, /* channels of a panel */
-    TC_WINOGRAD_POINTS = 36,
+    TC_WINOGRAD_SIDE = 6,   /* of the input under a tile */
+    TC_WINOGRAD_POINTS = TC_WINOGRAD_SIDE * TC_WINOGRAD_SIDE,
     TC_WINOGRAD_TILES = 16, /* taken through all steps together */
     TC_WINOGRAD_POINT = (TC_WINOGRAD_TILES + 1) * TC_WINOGRAD_LANES,
 };
 
 /* One direction: `in` and `out` are as that direction sees them. */
 typedef struct tc_winograd {
+    int taps;             /* a side of the window: 3 or 5; the padding is half of it */
     int n, h, w, in, out; /* in, out: panels */
     bool relu, accumulate;
 } tc_winograd;
@@ -27,7 +29,7 @@ typedef struct tc_winograd_loops {
     /* bias [out · 16] or NULL */
     void (*forward)(const tc_device *device, const tc_winograd *g, const float *packed, const float *bias,
                     const float *x, float *z, float *room);
-    /* dw [out · 16][in · 16][3][3], db [out · 16] or NULL; `parts`: tc_winograd_parts(g) · tc_winograd_part(g) */
+    /* dw [out · 16][in · 16][taps][taps], db [out · 16] or NULL; `parts`: tc_winograd_parts(g) · tc_winograd_part(g) */
     void (*gradient)(const tc_device *device, const tc_winograd *g, const float *x, const float *dz, float *dw,
                      float *db, float *room, float *parts);
 } tc_winograd_loops;
@@ -40,7 +42,8 @@ static inline size_t tc_winograd_room(const tc_winograd *g) {
     return (size_t)TC_WINOGRAD_POINTS * TC_WINOGRAD_POINT * (size_t)(g->in + g->out) + (size_t)g->w * TC_WINOGRAD_LANES;
 }
 static inline size_t tc_winograd_tiles(const tc_winograd *g) {
-    return (size_t)g->n * (size_t)((g->h + 3) / 4) * (size_t)((g->w + 3) / 4);
+    const int side = TC_WINOGRAD_SIDE - g->taps + 1;
+    return (size_t)g->n * (size_t)((g->h + side - 1) / side) * (size_t)((g->w + side - 1) / side);
 }
 static inline size_t tc_winograd_blocks(const tc_winograd *g) {
     return (tc_winograd_tiles(g) + TC_WINOGRAD_TILES - 1) / TC_WINOGRAD_TILES;

@@ -20,9 +20,9 @@ struct tc_winograd_plan {
 };
 
 bool tc_winograd_fits(const tc_device *device, const tc_convolution *g) {
-    return device->channel_block == TC_WINOGRAD_LANES && !g->direct && g->kernel == 3 && g->stride == 1 &&
-           g->padding == 1 && g->groups == 1 && g->in.block == TC_WINOGRAD_LANES && g->out.block == TC_WINOGRAD_LANES &&
-           g->in.c <= MOST_CHANNELS && g->out.c <= MOST_CHANNELS;
+    return device->channel_block == TC_WINOGRAD_LANES && !g->direct && (g->kernel == 3 || g->kernel == 5) &&
+           g->stride == 1 && g->padding == g->kernel / 2 && g->groups == 1 && g->in.block == TC_WINOGRAD_LANES &&
+           g->out.block == TC_WINOGRAD_LANES && g->in.c <= MOST_CHANNELS && g->out.c <= MOST_CHANNELS;
 }
 
 bool tc_winograd_fits_gradient(const tc_convolution *g) {
@@ -36,11 +36,11 @@ tc_status tc_winograd_create(tc_device *device, const tc_convolution *g, tc_wino
     *plan = NULL;
     TC_TRY(tc_new(&made, 1, sizeof *made, error));
     *made = (tc_winograd_plan){.device = device,
-                               .loops = tc_cpu_state_of(device)->winograd,
+                               .loops = tc_cpu_state_of(device)->winograd[g->kernel == 5],
                                .relu = g->relu,
                                .first = g->first,
-                               .way = {[AHEAD] = {g->in.n, g->in.h, g->in.w, in, out, false, false},
-                                       [BACK] = {g->in.n, g->in.h, g->in.w, out, in, false, false}}};
+                               .way = {[AHEAD] = {g->kernel, g->in.n, g->in.h, g->in.w, in, out, false, false},
+                                       [BACK] = {g->kernel, g->in.n, g->in.h, g->in.w, out, in, false, false}}};
     const tc_winograd *ahead = &made->way[AHEAD];
     for (int way = 0; way < (g->first ? 1 : WAYS); way++)
         for (int which = 0; which < (g->tangents ? 2 : 1); which++)
