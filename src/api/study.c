@@ -21,10 +21,8 @@ tocsin_status tocsin_study(const char *spec, const char *const *changes, const c
                            const tocsin_hooks *hooks, tocsin_error *error) {
     TC_ENTER;
     TC_NEED(folder);
-    const tc_study_order order = {.folder = folder,
-                                  .mode = overwrite ? TC_STORE_OVERWRITE : TC_STORE_NEW,
-                                  .jobs = 1, /* a library does not fork its caller */
-                                  .spec = spec};
+    const tc_study_order order = {
+        .folder = folder, .mode = overwrite ? TC_STORE_OVERWRITE : TC_STORE_NEW, .here = true, .spec = spec};
     const tc_study_hooks inner = {.progress = tell, .stop = tc_api_stopped, .context = (void *)(uintptr_t)hooks};
     tc_plan *plan = NULL;
     json_t *results = NULL;

@@ -36,14 +36,15 @@ typedef struct tc_study_hooks {
 typedef struct tc_study_order {
     const char *folder; /* gets run.db, results.json, results.csv, spec.resolved.yaml, poisons/, models/ if asked for */
     tc_store_mode mode;
-    int jobs;              /* workers on this machine; 0: as many as there are cores for */
+    int jobs;              /* workers on this machine, forked; 0: as many as there are cores for */
+    bool here;             /* one worker, and it is this process: a library does not fork its caller */
     const tc_ranks *ranks; /* of MPI; NULL: none */
     const char *spec;      /* the file that the plan was made from; NULL: none */
 } tc_study_order;
 
 /* Everything that can be wrong with the plan, the data or the folder is found before anything is written. When stopped
  * or failed, what was finished is kept, and TC_STORE_RESUME goes on. A rank other than 0 works until there is nothing
- * more to do. With several jobs this must be called before anything else has started threads. */
+ * more to do. Unless `here`, this must be called before anything else has started threads. */
 tc_status tc_study_run(const tc_plan *plan, const tc_study_order *order, const tc_study_hooks *hooks, tc_error *error);
 
 /* A hash of all the phases, which is the same wherever the plan is. */

@@ -47,7 +47,8 @@ static tc_status make_crew(const tc_study_order *order, const tc_crew_job *job, 
         const tc_status status = tc_line_mpi(order->ranks, &line, error);
         return status == TC_OK ? tc_crew_remote(job, line, &r->crew, error) : status;
     }
-    return jobs > 1 ? fork_crew(job, jobs, &r->crew, error) : tc_crew_here(job, r->labs, &r->crew, error);
+    /* A single worker is a process of its own as well: it need not wait for the coordinator's disk. */
+    return order->here ? tc_crew_here(job, r->labs, &r->crew, error) : fork_crew(job, jobs, &r->crew, error);
 }
 
 static tc_status make_room(tc_runner *r, tc_error *error) {

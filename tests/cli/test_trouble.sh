@@ -12,7 +12,7 @@ whole() { # every JSON and HTML file below FOLDER is complete, and nothing tempo
 "$tocsin" run "$spec" --set trials=1000 --set victim.train.epochs=3 --out stopped >out.txt 2>err.txt &
 pid=$!
 for _ in $(seq 600); do
-    "$tocsin" status stopped 2>/dev/null | grep -q '^victim *[1-9]' && break
+    "$tocsin" status stopped 2>/dev/null | grep -Eq '^victim +([4-9]|[0-9]{2,}) of' && break
     kill -0 $pid 2>/dev/null || break
     sleep 0.1
 done

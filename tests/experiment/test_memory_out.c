@@ -130,7 +130,7 @@ static tc_status read_data(tc_error *error) {
 
 static tc_status run_study(const char *const *changes, int count, tc_error *error) {
     tc_plan *plan = NULL;
-    const tc_study_order order = {.folder = study_path, .mode = TC_STORE_OVERWRITE, .jobs = 1, .spec = spec_path};
+    const tc_study_order order = {.folder = study_path, .mode = TC_STORE_OVERWRITE, .here = true, .spec = spec_path};
     tc_status status = tc_plan_make(spec_path, changes, count, &plan, error);
     if (status == TC_OK) status = tc_study_run(plan, &order, NULL, error);
     tc_plan_free(plan);
