@@ -4,13 +4,14 @@
 holds 'undisturbed' "$tocsin" run "$spec" $long --out whole --jobs 1 --quiet
 
 # kill -9 at many moments, with one process and with three, until one of them reaches the end
+slow=${3:-1} # a sanitized program takes so much longer, from its start on
 kills=0 rounds=0 status=1
 : >before.txt
 while [ $status != 0 ] && [ $rounds -lt 200 ]; do
     rounds=$((rounds + 1))
     "$tocsin" run "$spec" $long --out killed --resume --quiet --jobs $((1 + rounds % 3)) >out.txt 2>err.txt &
     pid=$!
-    sleep "$(python3 -c "import random; random.seed($rounds); print(random.uniform(0.01, min(0.6, 0.1 + 0.02 * $rounds)))")"
+    sleep "$(python3 -c "import random; random.seed($rounds); print($slow * random.uniform(0.01, min(0.6, 0.1 + 0.02 * $rounds)))")"
     kill -9 $pid 2>/dev/null && kills=$((kills + 1))
     wait $pid 2>/dev/null
     status=$?
