@@ -4,7 +4,7 @@
 holds 'undisturbed' "$tocsin" run "$spec" $long --out whole --jobs 1 --quiet
 
 # kill -9 at many moments, with one process and with three, until one of them reaches the end
-slow=${3:-1} # a sanitized program takes so much longer, from its start on
+slow=${3:-1} # times longer between kills: a sanitized program is slow from its start on
 kills=0 rounds=0 status=1
 : >before.txt
 while [ $status != 0 ] && [ $rounds -lt 200 ]; do
