@@ -1,11 +1,23 @@
 #include "compute/device.h"
 
 #include "compute/cpu/cpu.h"
+#include "compute/plugin.h"
 #include "compute/reference/reference.h"
 
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
+
+static tc_status open_cuda(tc_device *device, tc_error *error) {
+    const tc_plugin *plugin;
+    const tc_status status = tc_plugin_find(&plugin, error);
+    return status == TC_OK ? plugin->open(device, error) : status;
+}
+
+static void close_cuda(tc_device *device) {
+    const tc_plugin *plugin;
+    if (tc_plugin_find(&plugin, NULL) == TC_OK) plugin->close(device);
+}
 
 static const struct {
     const char *name;
@@ -14,6 +26,7 @@ static const struct {
 } backends[] = {
     {"cpu", tc_cpu_open, tc_cpu_close},
     {"reference", tc_reference_open, tc_reference_close},
+    {"cuda", open_cuda, close_cuda},
 };
 enum { BACKENDS = sizeof backends / sizeof *backends };
 
@@ -23,21 +36,28 @@ static int find(const char *name) {
     return -1;
 }
 
-tc_status tc_device_open(const char *name, int threads, tc_device **device, tc_error *error) {
+tc_status tc_device_open_with(const tc_device_options *options, tc_device **device, tc_error *error) {
     *device = NULL;
-    const int which = find(name);
-    if (which < 0) return tc_raise(error, TC_INVALID, "device: '%s' is not known; use cpu or reference", name);
+    const int which = find(options->name);
+    if (which < 0)
+        return tc_raise(error, TC_INVALID, "device: '%s' is not known; use cpu, reference or cuda", options->name);
     tc_device *made = NULL;
     tc_status status = tc_new(&made, 1, sizeof *made, error);
     if (status != TC_OK) return status;
     made->name = backends[which].name;
-    made->threads = threads > 0 ? threads : omp_get_num_procs();
+    made->options = *options;
+    made->options.name = made->name;
+    made->threads = options->threads > 0 ? options->threads : omp_get_num_procs();
     status = backends[which].open(made, error);
     if (status == TC_OK)
         *device = made;
     else
         free(made);
     return status;
+}
+
+tc_status tc_device_open(const char *name, int threads, tc_device **device, tc_error *error) {
+    return tc_device_open_with(&(tc_device_options){.name = name, .threads = threads}, device, error);
 }
 
 void tc_device_close(tc_device *device) {

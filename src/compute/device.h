@@ -1,8 +1,9 @@
 /* device.h — a device and its kernel table: everything in Tocsin that differs between processors.
  *
  * Layers, losses, optimisers and attacks are written once over this table. A device's numbers are all of one type
- * ("real": float on `cpu`, double on `reference`), addressed by untyped pointers that only kernels dereference;
- * tc_at() does the arithmetic. A new device is one folder under compute/ that fills in one tc_kernels.
+ * ("real": float on `cpu` and `cuda`, double on `reference`), addressed by untyped pointers that only kernels
+ * dereference; tc_at() does the arithmetic. A new device is one folder under compute/ that fills in one tc_kernels; it
+ * may be built apart from the rest (plugin.h). C and C++ both read this header.
  *
  * Conventions: x value, y result, d… cotangent (gradient of the loss), …_t tangent (derivative along a direction).
  * Kernels overwrite their results unless `accumulate` says to add. Sizes are given in brackets. No kernel allocates. */
@@ -28,7 +29,8 @@ typedef struct tc_sum {
 } tc_sum;
 
 static inline tc_sum tc_one(const void *term) {
-    return (tc_sum){1, {term}};
+    const tc_sum sum = {1, {term}};
+    return sum;
 }
 
 /* ---- convolution: z = W ∗ a + b, planned once per geometry ---- */
@@ -187,6 +189,10 @@ typedef struct tc_adam {
 } tc_adam;
 
 struct tc_kernels {
+    /* Whether everything asked of the device so far was done; kernels have no status of their own, because a device may
+     * find out later. NULL: a device that cannot fail. Waits for the device. */
+    tc_status (*health)(tc_device *device, tc_error *error);
+
     /* memory */
     tc_status (*allocate)(tc_device *device, size_t bytes, void **memory,
                           tc_error *error); /* zeroed, 64-byte aligned */
@@ -307,8 +313,24 @@ struct tc_kernels {
     void (*project)(tc_device *device, size_t count, double epsilon, const uint8_t *base, void *delta);
 };
 
+/* What convolutions and matrix products may do with the reals they multiply; sums are kept in single precision or
+ * better. */
+typedef enum tc_precision {
+    TC_F32_MATHS,  /* nothing */
+    TC_TF32_MATHS, /* round them to 11 significant bits */
+    TC_BF16_MATHS, /* round them to 8 */
+} tc_precision;
+
+typedef struct tc_device_options {
+    const char *name;       /* "cpu", "reference", "cuda" */
+    int threads;            /* of the processor; ≤ 0: all cores */
+    int index;              /* which one of several: a GPU's number */
+    tc_precision precision; /* `cuda` only; the others compute in full */
+    bool fastest; /* `cuda` only: algorithms whose results differ in the last bits from run to run may be taken */
+} tc_device_options;
+
 struct tc_device {
-    const char *name; /* "cpu", "reference" */
+    const char *name; /* "cpu", "reference", "cuda" */
     const tc_kernels *k;
     size_t element;    /* bytes of a real: 4 or 8 */
     int channel_block; /* panel width the convolutions like; 0: plain NHWC only */
@@ -316,14 +338,21 @@ struct tc_device {
     int abreast_channels, abreast_kernel; /* … windows of at most abreast_kernel. 0: never. Taken by convolutions,
                                              poolings, activations, dropout, flatten and the two layout moves */
     int threads;
+    tc_device_options options;
     uint64_t allocations;     /* how often allocate or …_create was called: must stand still while training */
     size_t bytes, peak_bytes; /* on the device, now and at most */
     void *state;              /* the backend's own */
 };
 
-/* Opens "cpu" or "reference". threads ≤ 0: all cores. Free with tc_device_close. */
+/* Free with tc_device_close. TC_INVALID: not known, or not on this machine. */
+tc_status tc_device_open_with(const tc_device_options *options, tc_device **device, tc_error *error);
+/* The same with everything but the name and the threads as they come. */
 tc_status tc_device_open(const char *name, int threads, tc_device **device, tc_error *error);
 void tc_device_close(tc_device *device);
+
+static inline tc_status tc_device_health(tc_device *device, tc_error *error) {
+    return device->k->health ? device->k->health(device, error) : TC_OK;
+}
 
 /* Element `offset` of a device array of reals. */
 static inline void *tc_at(const tc_device *device, const void *base, size_t offset) {

@@ -18,7 +18,8 @@ typedef struct tc_shape {
 } tc_shape;
 
 static inline tc_shape tc_nhwc(int n, int h, int w, int c) {
-    return (tc_shape){.n = n, .h = h, .w = w, .c = c, .block = c};
+    const tc_shape shape = {n, h, w, c, c, 0};
+    return shape;
 }
 
 static inline int tc_shape_abreast(tc_shape s) {

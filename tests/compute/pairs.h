@@ -1,5 +1,6 @@
-/* pairs.h — every array twice, once on the reference device and once on `cpu`, filled with the same single-precision
- * numbers; and a comparison to single precision. A test body runs for both devices:
+/* pairs.h — every array twice, once on the reference device and once on a fast one, filled with the same
+ * single-precision numbers; and a comparison to single precision. The fast one is `cpu`, or what TOCSIN_TEST_DEVICE
+ * says. A test body runs for both devices:
  *
  *     const pair x = noise(n), y = garbage(n);
  *     BOTH(d) device[d]->k->copy(device[d], n, x.at[d], y.at[d]);
@@ -20,7 +21,7 @@
 
 #include <cmocka.h>
 
-enum { REFERENCE, CPU, MOST_PAIRS = 4096 };
+enum { REFERENCE, FAST, MOST_PAIRS = 4096 };
 
 typedef struct pair {
     void *at[2];
@@ -38,7 +39,7 @@ static size_t own[2]; /* what a device keeps for itself while it is open */
 
 static inline int set_up(void **state) {
     (void)state;
-    static const char *const names[2] = {"reference", "cpu"};
+    const char *said = getenv("TOCSIN_TEST_DEVICE"), *const names[2] = {"reference", said ? said : "cpu"};
     pair_count = 0;
     draws = 0;
     BOTH(d) {
@@ -110,7 +111,7 @@ static inline pair copied(pair x) {
     return p;
 }
 
-/* ‖cpu − reference‖ ≤ tolerance ‖reference‖ */
+/* ‖fast − reference‖ ≤ tolerance ‖reference‖ */
 static inline void same_to(pair p, double tolerance, const char *what) {
     double *x[2], difference = 0, size = 0;
     BOTH(d) {
@@ -119,7 +120,7 @@ static inline void same_to(pair p, double tolerance, const char *what) {
         ON(d, download_double, x[d], p.at[d], p.count);
     }
     for (size_t i = 0; i < p.count; i++) {
-        difference += pow(x[CPU][i] - x[REFERENCE][i], 2);
+        difference += pow(x[FAST][i] - x[REFERENCE][i], 2);
         size += pow(x[REFERENCE][i], 2);
     }
     BOTH(d) free(x[d]);
@@ -132,8 +133,8 @@ static inline void same(pair p, const char *what) {
 }
 
 static inline void same_numbers(const double x[2], const char *what) {
-    if (!(fabs(x[CPU] - x[REFERENCE]) <= 1e-5 * fmax(1, fabs(x[REFERENCE]))))
-        fail_msg("%s: %.9g, expected %.9g", what, x[CPU], x[REFERENCE]);
+    if (!(fabs(x[FAST] - x[REFERENCE]) <= 1e-5 * fmax(1, fabs(x[REFERENCE]))))
+        fail_msg("%s: %.9g, expected %.9g", what, x[FAST], x[REFERENCE]);
 }
 
 #define PAIR_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

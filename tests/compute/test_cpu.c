@@ -64,7 +64,7 @@ static bool panels_fit(const conv_row *row, int block) {
 
 static void test_convolution(void **state) {
     (void)state;
-    const int block = device[CPU]->channel_block;
+    const int block = device[FAST]->channel_block;
     for (int i = 0; i < GEOMETRIES; i++) {
         for (int relu = 0; relu < 2; relu++) {
             tc_convolution g = convolution_of(&geometries[i], 0, 0);
@@ -87,7 +87,7 @@ static void test_convolution(void **state) {
 
 static tc_shape abreast(tc_shape s) {
     s.block = 1;
-    s.abreast = device[CPU]->abreast;
+    s.abreast = device[FAST]->abreast;
     return s;
 }
 
@@ -115,7 +115,7 @@ static void test_convolution_abreast(void **state) {
 static void test_batches_filled_up(void **state) {
     (void)state;
     static const int batches[] = {1, 5, 21};
-    tc_device *cpu = device[CPU];
+    tc_device *cpu = device[FAST];
     const tc_kernels *k = cpu->k;
     for (size_t b = 0; b < sizeof batches / sizeof *batches; b++) {
         conv_row row = small_geometries[1];
@@ -133,20 +133,20 @@ static void test_batches_filled_up(void **state) {
         tc_conv_plan *plans[2];
         tc_error error = {0};
         assert_int_equal(ON(REFERENCE, conv_create, &plain, &plans[REFERENCE], &error), TC_OK);
-        assert_int_equal(ON(CPU, conv_create, &side, &plans[CPU], &error), TC_OK);
-        k->to_layout(cpu, side.in, x.at[CPU], x2.at[CPU]);
-        k->to_layout(cpu, side.out, u.at[CPU], u2.at[CPU]);
+        assert_int_equal(ON(FAST, conv_create, &side, &plans[FAST], &error), TC_OK);
+        k->to_layout(cpu, side.in, x.at[FAST], x2.at[FAST]);
+        k->to_layout(cpu, side.out, u.at[FAST], u2.at[FAST]);
         BOTH(d) {
             const tc_kernels *on = device[d]->k;
             on->conv_pack(plans[d], TC_WEIGHTS, w.at[d]);
-            on->conv_forward(plans[d], TC_WEIGHTS, (d == CPU ? x2 : x).at[d], bias.at[d], (d == CPU ? z2 : z).at[d],
+            on->conv_forward(plans[d], TC_WEIGHTS, (d == FAST ? x2 : x).at[d], bias.at[d], (d == FAST ? z2 : z).at[d],
                              false);
-            on->conv_backward_data(plans[d], TC_WEIGHTS, (d == CPU ? u2 : u).at[d], (d == CPU ? dx2 : dx).at[d]);
-            on->conv_backward_weights(plans[d], (d == CPU ? x2 : x).at[d], (d == CPU ? u2 : u).at[d], dw.at[d],
+            on->conv_backward_data(plans[d], TC_WEIGHTS, (d == FAST ? u2 : u).at[d], (d == FAST ? dx2 : dx).at[d]);
+            on->conv_backward_weights(plans[d], (d == FAST ? x2 : x).at[d], (d == FAST ? u2 : u).at[d], dw.at[d],
                                       db.at[d], false);
         }
-        k->from_layout(cpu, side.out, z2.at[CPU], of[0].at[CPU]);
-        k->from_layout(cpu, side.in, dx2.at[CPU], of[1].at[CPU]);
+        k->from_layout(cpu, side.out, z2.at[FAST], of[0].at[FAST]);
+        k->from_layout(cpu, side.in, dx2.at[FAST], of[1].at[FAST]);
         same(z, "forward of a batch filled up");
         same(dx, "backward_data of a batch filled up");
         same(dw, "backward_weights of a batch filled up");
@@ -191,16 +191,16 @@ static void test_convolution_repeats(void **state) {
     const pair z[2] = {garbage(outs), garbage(outs)}, dx[2] = {garbage(ins), garbage(ins)};
     const pair dw[2] = {garbage(weights), garbage(weights)};
     make_plans(&g, plan);
-    const tc_kernels *k = device[CPU]->k;
-    k->conv_pack(plan[CPU], TC_WEIGHTS, w.at[CPU]);
+    const tc_kernels *k = device[FAST]->k;
+    k->conv_pack(plan[FAST], TC_WEIGHTS, w.at[FAST]);
     for (int again = 0; again < 2; again++) {
-        k->conv_forward(plan[CPU], TC_WEIGHTS, x.at[CPU], b.at[CPU], z[again].at[CPU], false);
-        k->conv_backward_data(plan[CPU], TC_WEIGHTS, u.at[CPU], dx[again].at[CPU]);
-        k->conv_backward_weights(plan[CPU], x.at[CPU], u.at[CPU], dw[again].at[CPU], NULL, false);
+        k->conv_forward(plan[FAST], TC_WEIGHTS, x.at[FAST], b.at[FAST], z[again].at[FAST], false);
+        k->conv_backward_data(plan[FAST], TC_WEIGHTS, u.at[FAST], dx[again].at[FAST]);
+        k->conv_backward_weights(plan[FAST], x.at[FAST], u.at[FAST], dw[again].at[FAST], NULL, false);
     }
-    assert_memory_equal(z[0].at[CPU], z[1].at[CPU], outs * device[CPU]->element);
-    assert_memory_equal(dx[0].at[CPU], dx[1].at[CPU], ins * device[CPU]->element);
-    assert_memory_equal(dw[0].at[CPU], dw[1].at[CPU], weights * device[CPU]->element);
+    assert_memory_equal(z[0].at[FAST], z[1].at[FAST], outs * device[FAST]->element);
+    assert_memory_equal(dx[0].at[FAST], dx[1].at[FAST], ins * device[FAST]->element);
+    assert_memory_equal(dw[0].at[FAST], dw[1].at[FAST], weights * device[FAST]->element);
     drop_plans(plan);
 }
 
@@ -215,18 +215,18 @@ static void check_threads(const tc_convolution *g) {
         tc_conv_plan *plan = NULL;
         assert_int_equal(tc_device_open("cpu", run ? 3 : 1, &d, NULL), TC_OK);
         for (int i = 0; i < 4; i++)
-            assert_int_equal(tc_device_reals(device[CPU], counts[i], &results[run][i], NULL), TC_OK);
+            assert_int_equal(tc_device_reals(device[FAST], counts[i], &results[run][i], NULL), TC_OK);
         assert_int_equal(d->k->conv_create(d, g, &plan, NULL), TC_OK);
-        d->k->conv_pack(plan, TC_WEIGHTS, w.at[CPU]);
-        d->k->conv_forward(plan, TC_WEIGHTS, x.at[CPU], b.at[CPU], results[run][0], false);
-        d->k->conv_backward_data(plan, TC_WEIGHTS, u.at[CPU], results[run][1]);
-        d->k->conv_backward_weights(plan, x.at[CPU], u.at[CPU], results[run][2], results[run][3], false);
+        d->k->conv_pack(plan, TC_WEIGHTS, w.at[FAST]);
+        d->k->conv_forward(plan, TC_WEIGHTS, x.at[FAST], b.at[FAST], results[run][0], false);
+        d->k->conv_backward_data(plan, TC_WEIGHTS, u.at[FAST], results[run][1]);
+        d->k->conv_backward_weights(plan, x.at[FAST], u.at[FAST], results[run][2], results[run][3], false);
         d->k->conv_destroy(d, plan);
         tc_device_close(d);
     }
     for (int i = 0; i < 4; i++) {
         assert_memory_equal(results[0][i], results[1][i], counts[i] * sizeof(float));
-        for (int run = 0; run < 2; run++) ON(CPU, release, results[run][i]);
+        for (int run = 0; run < 2; run++) ON(FAST, release, results[run][i]);
     }
 }
 
@@ -244,7 +244,7 @@ static void test_threads_change_nothing(void **state) {
 static void test_direct_is_exact(void **state) {
     (void)state;
     const conv_row row = {2, 16, 16, 16, 16, 3, 1, 1, 1};
-    tc_convolution g = convolution_of(&row, device[CPU]->channel_block, device[CPU]->channel_block);
+    tc_convolution g = convolution_of(&row, device[FAST]->channel_block, device[FAST]->channel_block);
     g.direct = true;
     tc_conv_plan *plan[2];
     const pair x = noise(tc_shape_count(g.in)), w = noise(weight_count(&g)), z = garbage(tc_shape_count(g.out));
@@ -393,7 +393,7 @@ static void check_norm(tc_shape shape, int flags, int terms) {
 static void test_norm(void **state) {
     static const int shapes[][4] = {{2, 5, 7, 3},  {5, 4, 4, 16}, {1, 9, 9, 48},  {16, 1, 1, 6},
                                     {3, 8, 8, 32}, {2, 3, 3, 1},  {4, 12, 12, 16}};
-    const int block = device[CPU]->channel_block;
+    const int block = device[FAST]->channel_block;
     for (int s = 0; s < 7; s++) {
         for (int flags = 0; flags < NORM_FLAGS; flags++) {
             if ((flags & WITHOUT_SUMS) && (flags & TRAINING)) continue;

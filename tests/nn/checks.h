@@ -31,7 +31,7 @@ typedef struct lab {
 
 enum { G, G_X, J, J_X };
 
-/* Both backends, for a group of tests. */
+/* Both backends, for a group of tests; the fast one is cpu, or what TOCSIN_TEST_DEVICE says. */
 typedef struct devices {
     tc_device *cpu, *reference;
 } devices;
@@ -39,7 +39,8 @@ typedef struct devices {
 static inline int open_devices(void **state) {
     devices *d = calloc(1, sizeof *d);
     tc_error error = {0};
-    if (tc_device_open("cpu", 2, &d->cpu, &error) != TC_OK ||
+    const char *said = getenv("TOCSIN_TEST_DEVICE");
+    if (tc_device_open(said ? said : "cpu", 2, &d->cpu, &error) != TC_OK ||
         tc_device_open("reference", 2, &d->reference, &error) != TC_OK)
         fail_msg("%s", error.message);
     *state = d;

@@ -1,0 +1,63 @@
+/* cuda.h — what the parts of the CUDA backend share: the device's state and how failures are kept.
+ *
+ * Everything a device is asked to do goes into one stream, in order, and most of it has not happened yet when the call
+ * returns; only what gives numbers back (download, sum, dot) waits. Activations are plain NHWC. Reals are floats.
+ *
+ * Read by C (gcc) and by CUDA (nvcc). */
+#ifndef TC_COMPUTE_CUDA_H
+#define TC_COMPUTE_CUDA_H
+
+#include <cublasLt.h>
+#include <cuda_runtime.h>
+#include <cudnn.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#include "compute/device.h"
+
+typedef float real;
+
+enum {
+    TC_CUDA_PARTS = 1024,          /* of a sum over a whole array: as many blocks, each with one partial result */
+    TC_CUDA_ROOM = 8 << 20,        /* reals of shared room for partial sums by channel */
+    TC_CUDA_WORKSPACE = 256 << 20, /* bytes that an algorithm of cuDNN or cuBLAS may work in */
+    TC_CUDA_STAGE = 1 << 16,       /* bytes of pinned memory for results that come back */
+};
+
+typedef struct tc_cuda_block tc_cuda_block; /* one allocation (memory.c) */
+
+typedef struct tc_cuda_state {
+    cudaStream_t stream;
+    cudnnHandle_t dnn;
+    cublasLtHandle_t blas;
+    int multiprocessors, capability; /* 75, 80, 90 … */
+    tc_cuda_block *block;            /* [blocks] what is allocated, for release to count back */
+    size_t blocks, block_room;
+    double *partials; /* device [TC_CUDA_PARTS] and, behind it, the total */
+    real *room;       /* device [TC_CUDA_ROOM]: a kernel's partial sums; no longer of use when it ends */
+    void *workspace;  /* device [TC_CUDA_WORKSPACE], likewise */
+    char *stage;      /* host, pinned [TC_CUDA_STAGE] */
+    bool failed;      /* something has: results from then on mean nothing, and the first failure is … */
+    char failure[256];
+} tc_cuda_state;
+
+static inline tc_cuda_state *tc_cuda_state_of(const tc_device *device) {
+    return (tc_cuda_state *)device->state;
+}
+
+/* Remembers the first failure; false if this is one. `what` was asked for. */
+bool tc_cuda_went(tc_device *device, cudaError_t status, const char *what);
+bool tc_cuda_dnn_went(tc_device *device, cudnnStatus_t status, const char *what);
+bool tc_cuda_blas_went(tc_device *device, cublasStatus_t status, const char *what);
+
+tc_status tc_cuda_open(tc_device *device, tc_error *error);
+void tc_cuda_close(tc_device *device);
+tc_status tc_cuda_health(tc_device *device, tc_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

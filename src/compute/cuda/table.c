@@ -1,0 +1,137 @@
+/* table.c — the CUDA backend's kernel table. */
+#include "compute/cuda/kernels.h"
+
+/* not written yet: to be taken out one by one */
+#pragma weak tc_cuda_sgd_step
+#pragma weak tc_cuda_adam_step
+#pragma weak tc_cuda_conv_create
+#pragma weak tc_cuda_conv_destroy
+#pragma weak tc_cuda_conv_pack
+#pragma weak tc_cuda_conv_forward
+#pragma weak tc_cuda_conv_backward_data
+#pragma weak tc_cuda_conv_backward_weights
+#pragma weak tc_cuda_product_create
+#pragma weak tc_cuda_product_destroy
+#pragma weak tc_cuda_product_run
+#pragma weak tc_cuda_column_sums
+#pragma weak tc_cuda_channel_sums
+#pragma weak tc_cuda_channel_add
+#pragma weak tc_cuda_norm_forward
+#pragma weak tc_cuda_norm_backward
+#pragma weak tc_cuda_norm_forward_tangent
+#pragma weak tc_cuda_norm_backward_tangent
+#pragma weak tc_cuda_layer_norm
+#pragma weak tc_cuda_layer_norm_backward
+#pragma weak tc_cuda_layer_norm_tangent
+#pragma weak tc_cuda_layer_norm_backward_tangent
+#pragma weak tc_cuda_attention_room
+#pragma weak tc_cuda_attention
+#pragma weak tc_cuda_attention_backward
+#pragma weak tc_cuda_attention_tangent
+#pragma weak tc_cuda_attention_backward_tangent
+#pragma weak tc_cuda_activation
+#pragma weak tc_cuda_activation_backward
+#pragma weak tc_cuda_activation_tangent
+#pragma weak tc_cuda_activation_backward_tangent
+#pragma weak tc_cuda_max_pool
+#pragma weak tc_cuda_max_pool_gather
+#pragma weak tc_cuda_max_pool_scatter
+#pragma weak tc_cuda_average_pool
+#pragma weak tc_cuda_average_pool_backward
+#pragma weak tc_cuda_concat
+#pragma weak tc_cuda_slice
+#pragma weak tc_cuda_scale
+#pragma weak tc_cuda_scale_reduce
+#pragma weak tc_cuda_flatten
+#pragma weak tc_cuda_unflatten
+#pragma weak tc_cuda_to_layout
+#pragma weak tc_cuda_from_layout
+#pragma weak tc_cuda_dropout_mask
+#pragma weak tc_cuda_loss
+#pragma weak tc_cuda_loss_tangent
+#pragma weak tc_cuda_load_images
+#pragma weak tc_cuda_warp
+#pragma weak tc_cuda_warp_adjoint
+#pragma weak tc_cuda_blend
+#pragma weak tc_cuda_normalise
+#pragma weak tc_cuda_normalise_adjoint
+#pragma weak tc_cuda_project
+
+const tc_kernels tc_cuda_kernels = {
+    .health = tc_cuda_health,
+    .allocate = tc_cuda_allocate,
+    .release = tc_cuda_release,
+    .upload_float = tc_cuda_upload_float,
+    .upload_double = tc_cuda_upload_double,
+    .download_float = tc_cuda_download_float,
+    .download_double = tc_cuda_download_double,
+    .upload_bytes = tc_cuda_upload_bytes,
+    .download_bytes = tc_cuda_download_bytes,
+    .fill = tc_cuda_fill,
+    .copy = tc_cuda_copy,
+    .axpby = tc_cuda_axpby,
+    .multiply = tc_cuda_multiply,
+    .add = tc_cuda_add,
+    .add_relu = tc_cuda_add_relu,
+    .sum = tc_cuda_sum,
+    .dot = tc_cuda_dot,
+    .sum_power = tc_cuda_sum_power,
+    .sign_power = tc_cuda_sign_power,
+    .normal = tc_cuda_normal,
+    .uniform = tc_cuda_uniform,
+    .clamp = tc_cuda_clamp,
+    .sgd_step = tc_cuda_sgd_step,
+    .adam_step = tc_cuda_adam_step,
+    .conv_create = tc_cuda_conv_create,
+    .conv_destroy = tc_cuda_conv_destroy,
+    .conv_pack = tc_cuda_conv_pack,
+    .conv_forward = tc_cuda_conv_forward,
+    .conv_backward_data = tc_cuda_conv_backward_data,
+    .conv_backward_weights = tc_cuda_conv_backward_weights,
+    .product_create = tc_cuda_product_create,
+    .product_destroy = tc_cuda_product_destroy,
+    .product_run = tc_cuda_product_run,
+    .column_sums = tc_cuda_column_sums,
+    .channel_sums = tc_cuda_channel_sums,
+    .channel_add = tc_cuda_channel_add,
+    .norm_forward = tc_cuda_norm_forward,
+    .norm_backward = tc_cuda_norm_backward,
+    .norm_forward_tangent = tc_cuda_norm_forward_tangent,
+    .norm_backward_tangent = tc_cuda_norm_backward_tangent,
+    .layer_norm = tc_cuda_layer_norm,
+    .layer_norm_backward = tc_cuda_layer_norm_backward,
+    .layer_norm_tangent = tc_cuda_layer_norm_tangent,
+    .layer_norm_backward_tangent = tc_cuda_layer_norm_backward_tangent,
+    .attention_room = tc_cuda_attention_room,
+    .attention = tc_cuda_attention,
+    .attention_backward = tc_cuda_attention_backward,
+    .attention_tangent = tc_cuda_attention_tangent,
+    .attention_backward_tangent = tc_cuda_attention_backward_tangent,
+    .activation = tc_cuda_activation,
+    .activation_backward = tc_cuda_activation_backward,
+    .activation_tangent = tc_cuda_activation_tangent,
+    .activation_backward_tangent = tc_cuda_activation_backward_tangent,
+    .max_pool = tc_cuda_max_pool,
+    .max_pool_gather = tc_cuda_max_pool_gather,
+    .max_pool_scatter = tc_cuda_max_pool_scatter,
+    .average_pool = tc_cuda_average_pool,
+    .average_pool_backward = tc_cuda_average_pool_backward,
+    .concat = tc_cuda_concat,
+    .slice = tc_cuda_slice,
+    .scale = tc_cuda_scale,
+    .scale_reduce = tc_cuda_scale_reduce,
+    .flatten = tc_cuda_flatten,
+    .unflatten = tc_cuda_unflatten,
+    .to_layout = tc_cuda_to_layout,
+    .from_layout = tc_cuda_from_layout,
+    .dropout_mask = tc_cuda_dropout_mask,
+    .loss = tc_cuda_loss,
+    .loss_tangent = tc_cuda_loss_tangent,
+    .load_images = tc_cuda_load_images,
+    .warp = tc_cuda_warp,
+    .warp_adjoint = tc_cuda_warp_adjoint,
+    .blend = tc_cuda_blend,
+    .normalise = tc_cuda_normalise,
+    .normalise_adjoint = tc_cuda_normalise_adjoint,
+    .project = tc_cuda_project,
+};
