@@ -62,10 +62,13 @@ static tc_status craft(const tc_craft_job *job, const tc_attack *method, const c
     TC_TRY(tc_api_lay(method->options, options, settings, method->name, error));
     if (tc_attack_check(method, options, error) != TC_OK) TC_TRY(tc_error_at(error, method->name));
     TC_TRY(method->craft(job, options, &made, &report, error));
+    TC_TRY(tc_device_health(job->device, error));
     *poison = (tocsin_poison *)made;
+    made = NULL;
     if (result)
         *result = (tocsin_craft_result){report.objective, report.seconds, report.steps, report.gradients, report.jvps};
 done:
+    tc_poison_free(made);
     free(options);
     return status;
 }

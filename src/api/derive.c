@@ -145,7 +145,7 @@ tocsin_status tocsin_derive_loss(tocsin_derivatives *derivatives, const float *x
     const double value = tc_pass_forward(d->pass, d->theta, d->state);
     if (loss) *loss = value;
     deliver(d, logits, tc_pass_logits(d->pass), (size_t)d->batch * (size_t)tocsin_model_classes(d->model));
-    return TC_OK;
+    return tc_device_health(d->device, error);
 }
 
 tocsin_status tocsin_derive_grad(tocsin_derivatives *derivatives, const float *x, const int32_t *labels, double *loss,
@@ -162,7 +162,7 @@ tocsin_status tocsin_derive_grad(tocsin_derivatives *derivatives, const float *x
     if (loss) *loss = value;
     deliver(d, g_theta, d->of_theta, d->p);
     deliver(d, g_x, d->of_x, d->pixels);
-    return TC_OK;
+    return tc_device_health(d->device, error);
 }
 
 tocsin_status tocsin_derive_grad_jvp(tocsin_derivatives *derivatives, const float *theta_dot, const float *x_dot,
@@ -182,6 +182,7 @@ tocsin_status tocsin_derive_grad_jvp(tocsin_derivatives *derivatives, const floa
                      gdot_x ? d->of_x : NULL);
     deliver(d, gdot_theta, d->of_theta, d->p);
     deliver(d, gdot_x, d->of_x, d->pixels);
+    TC_TRY(tc_device_health(d->device, error));
 done:
     return status;
 }

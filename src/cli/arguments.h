@@ -24,10 +24,13 @@ typedef struct tc_flag {
 #define TC_FLAG_VERBOSE                                                                                                \
     { "verbose", NULL, "say more" }
 #define TC_COMMON_FLAGS TC_FLAG_QUIET, TC_FLAG_VERBOSE, TC_FLAG_HELP
-#define TC_DEVICE_FLAGS                                                                                                \
-    {"threads", "N", "threads to compute with; 0: all cores"}, {                                                       \
-        "device", "NAME", "cpu or reference"                                                                           \
+#define TC_GPU_FLAGS                                                                                                   \
+    {"gpu", "N", "of several GPUs, which one; -1: in turns [-1]"}, {                                                   \
+        "precision", "NAME", "of a GPU's multiplications: f32, tf32 or bf16 [f32]"                                     \
     }
+#define TC_DEVICE_FLAGS                                                                                                \
+    {"threads", "N", "threads to compute with; 0: all cores"}, {"device", "NAME", "cpu, reference or cuda"},           \
+        TC_GPU_FLAGS
 #define TC_FLAGS_END                                                                                                   \
     { .name = NULL }
 

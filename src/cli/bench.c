@@ -5,6 +5,7 @@
  *     gradmatch  one gradient-matching step: the gradient by all parameters, its cosine to a fixed one, and the
  *                gradient of that by the images (evaluation mode)
  *     hvp        gradient and Hessian-vector product
+ *     train      one step of a training: loading, gradient, optimiser
  *
  * gflops counts the multiplications and additions of the direct algorithm, at 2 a multiply-accumulate, in units of
  * forward passes: 3 for a gradient, 7 for a matching step, 9 for a Hessian-vector product (docs/derivatives.md).
@@ -14,8 +15,10 @@
 #include "base/log.h"
 #include "cli/cli.h"
 #include "compute/device.h"
+#include "data/dataset.h"
 #include "nn/pass.h"
 #include "nn/weights.h"
+#include "train/train.h"
 #include "zoo/zoo.h"
 
 #include <jansson.h>
@@ -30,7 +33,7 @@ enum { MAX_REPEATS = 1000, CLASSES = 10, PEAK_REPEATS = 7 };
 static const tc_flag flags[] = {
     {"json", "FILE", "write the figures as a list of JSON objects; - for standard output"},
     {"repeat", "N", "measurements a figure; the median is shown [5]"},
-    {"threads", "N", "threads to compute with; 0: all cores"},
+    TC_DEVICE_FLAGS,
     TC_COMMON_FLAGS,
     TC_FLAGS_END,
 };
@@ -44,7 +47,8 @@ static const tc_usage usage = {
     .flags = flags,
 };
 
-typedef enum operation { GRAD, GRADMATCH, HVP, OPERATIONS } operation;
+typedef enum operation { NOTHING, GRAD, GRADMATCH, HVP, TRAIN } operation;
+enum { MOST_OPERATIONS = 3 };
 
 static const struct {
     const char *name;
@@ -55,23 +59,29 @@ static const struct {
     [GRAD] = {"grad", 3, TC_TRAIN, TC_WANT_GRAD_THETA},
     [GRADMATCH] = {"gradmatch", 7, TC_EVALUATE, TC_WANT_GRAD_THETA | TC_WANT_JVP_X},
     [HVP] = {"hvp", 9, TC_TRAIN, TC_WANT_GRAD_THETA | TC_WANT_JVP_THETA},
+    [TRAIN] = {"train", 3, TC_TRAIN, TC_WANT_GRAD_THETA},
 };
 
 static const struct {
     const char *name, *model, *setting; /* setting: NULL for none */
     int side, channels, batch;
-    operation operation[2];
+    operation operation[MOST_OPERATIONS];
+    bool large; /* for a GPU: elsewhere only when it is asked for by its whole name */
 } cases[] = {
-    {"resnet18-w64", "resnet18", "width=64", 32, 3, 64, {GRAD, GRADMATCH}},
-    {"resnet18-w16", "resnet18", "width=16", 32, 3, 128, {GRAD, GRADMATCH}},
-    {"lenet-b16", "lenet", NULL, 28, 1, 16, {GRAD, HVP}},
-    {"lenet-b1000", "lenet", NULL, 28, 1, 1000, {GRAD, HVP}},
-    {"logreg-b1000", "logreg", NULL, 28, 1, 1000, {GRAD, HVP}},
-    {"mlp-b1000", "mlp", NULL, 28, 1, 1000, {GRAD, HVP}},
-    {"cnn-b1000", "cnn", NULL, 28, 1, 1000, {GRAD, HVP}},
-    {"resnet50-w16", "resnet50", "width=16", 32, 3, 64, {GRAD, GRADMATCH}},
-    {"mobilenetv2-w16", "mobilenetv2", "width=16", 32, 3, 64, {GRAD, GRADMATCH}},
-    {"vit-b64", "vit", NULL, 32, 3, 64, {GRAD, GRADMATCH}},
+    {"resnet18-w64", "resnet18", "width=64", 32, 3, 64, {GRAD, GRADMATCH}, false},
+    {"resnet18-w16", "resnet18", "width=16", 32, 3, 128, {GRAD, GRADMATCH}, false},
+    {"lenet-b16", "lenet", NULL, 28, 1, 16, {GRAD, HVP}, false},
+    {"lenet-b1000", "lenet", NULL, 28, 1, 1000, {GRAD, HVP}, false},
+    {"logreg-b1000", "logreg", NULL, 28, 1, 1000, {GRAD, HVP}, false},
+    {"mlp-b1000", "mlp", NULL, 28, 1, 1000, {GRAD, HVP}, false},
+    {"cnn-b1000", "cnn", NULL, 28, 1, 1000, {GRAD, HVP}, false},
+    {"resnet50-w16", "resnet50", "width=16", 32, 3, 64, {GRAD, GRADMATCH}, false},
+    {"mobilenetv2-w16", "mobilenetv2", "width=16", 32, 3, 64, {GRAD, GRADMATCH}, false},
+    {"vit-b64", "vit", NULL, 32, 3, 64, {GRAD, GRADMATCH}, false},
+    {"resnet18-w64-b128", "resnet18", "width=64", 32, 3, 128, {TRAIN, GRADMATCH, HVP}, true},
+    {"resnet18-w64-b512", "resnet18", "width=64", 32, 3, 512, {TRAIN, GRADMATCH}, true},
+    {"lenet-b128", "lenet", NULL, 28, 1, 128, {TRAIN, HVP}, true},
+    {"mlp-b128", "mlp", NULL, 28, 1, 128, {TRAIN, HVP}, true},
 };
 enum { CASES = sizeof cases / sizeof *cases };
 
@@ -88,6 +98,12 @@ static double now(void) {
 static int ascending(const void *a, const void *b) {
     const double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
+}
+
+/* A device that works while the host goes on is waited for after so many calls, whose mean is taken: waiting after each
+ * would measure the way there and back. */
+static int at_once(const tc_device *device) {
+    return device->k->health ? 10 : 1;
 }
 
 /* ---- the machine's convolution peak ---- */
@@ -117,9 +133,11 @@ static tc_status measure_convolution(tc_device *device, int channels, int side, 
     device->k->normal(device, 9u * (size_t)channels * (size_t)channels, tc_stream_make(2), 1, w);
     device->k->conv_pack(plan, TC_WEIGHTS, w);
     for (int i = 0; i < PEAK_REPEATS; i++) {
+        TC_TRY(tc_device_health(device, error));
         const double start = now();
-        device->k->conv_forward(plan, TC_WEIGHTS, x, NULL, z, false);
-        best = fmin(best, now() - start);
+        for (int j = 0; j < at_once(device); j++) device->k->conv_forward(plan, TC_WEIGHTS, x, NULL, z, false);
+        TC_TRY(tc_device_health(device, error));
+        best = fmin(best, (now() - start) / at_once(device));
     }
     *gflops = 2e-9 * 9 * channels * (double)tc_shape_count(s) / best;
 done:
@@ -211,24 +229,74 @@ static void run_once(bench *b) {
     tc_pass_grad_jvp(b->pass, b->g, NULL, NULL, b->out);
 }
 
-static double median_seconds(bench *b, int repeats) {
+static tc_status median_seconds(bench *b, int repeats, double *median, tc_error *error) {
     double seconds[MAX_REPEATS];
+    const int runs = repeats > 1 ? at_once(b->device) : 1;
+    tc_status status = TC_OK;
     run_once(b);
     for (int i = 0; i < repeats; i++) {
+        TC_TRY(tc_device_health(b->device, error));
         const double start = now();
-        run_once(b);
-        seconds[i] = now() - start;
+        for (int j = 0; j < runs; j++) run_once(b);
+        TC_TRY(tc_device_health(b->device, error));
+        seconds[i] = (now() - start) / runs;
     }
     qsort(seconds, (size_t)repeats, sizeof *seconds, ascending);
-    return seconds[repeats / 2];
+    *median = seconds[repeats / 2];
+done:
+    return status;
+}
+
+/* ---- trainings ---- */
+
+static tc_status train(const bench *b, const tc_dataset *dataset, int batch, int epochs, tc_train_result *result,
+                       tc_error *error) {
+    tc_train_options options;
+    tc_weights weights = {0};
+    tc_view view = {0};
+    tc_status status = TC_OK;
+    tc_train_defaults(&options);
+    options.batch = batch;
+    options.epochs = epochs;
+    options.rate = 0.001; /* nothing is to be learnt */
+    TC_TRY(tc_weights_create(b->model, &weights, error));
+    tc_model_init(b->model, tc_stream_make(1), weights.theta, weights.state);
+    TC_TRY(tc_view_create(dataset, NULL, &view, error));
+    TC_TRY(tc_train(b->device, b->model, &view, &options, tc_stream_make(5), NULL, &weights, result, error));
+done:
+    tc_view_free(&view);
+    tc_weights_free(&weights);
+    return status;
+}
+
+/* What an epoch takes, without what a training takes to begin: the difference between one of two epochs and one of
+ * four, divided by its steps. */
+static tc_status train_seconds(const bench *b, int which, int repeats, double *seconds, tc_error *error) {
+    const int batch = cases[which].batch;
+    const tc_dataset_options options = {.train_per_class = (int64_t)repeats * 2 * batch / CLASSES + 1,
+                                        .test_per_class = 1};
+    tc_train_result two, four;
+    tc_dataset *dataset = NULL;
+    tc_status status = TC_OK;
+    TC_TRY(tc_dataset_open(cases[which].channels == 3 ? "shapes10" : "glyphs", &options, &dataset, error));
+    TC_TRY(train(b, dataset, batch, 2, &two, error));
+    TC_TRY(train(b, dataset, batch, 4, &four, error));
+    *seconds = fmax(1e-9, four.seconds - two.seconds) / (double)(four.steps - two.steps);
+done:
+    tc_dataset_free(dataset);
+    return status;
 }
 
 static tc_status measure(tc_device *device, int which, operation op, int repeats, double peak, figure *f,
                          tc_error *error) {
     bench b = {.device = device, .operation = op};
+    double seconds = 0;
     tc_status status = TC_OK;
     TC_TRY(open_bench(&b, which, error));
-    const double seconds = median_seconds(&b, repeats);
+    if (op == TRAIN)
+        TC_TRY(train_seconds(&b, which, repeats, &seconds, error));
+    else
+        TC_TRY(median_seconds(&b, repeats, &seconds, error));
     const double flops = 2 * operations[op].passes * tc_model_macs(b.model) * cases[which].batch;
     *f = (figure){
         .ms = 1e3 * seconds, .gflops = 1e-9 * flops / seconds, .mib = (double)tc_pass_bytes(b.pass) / (1 << 20)};
@@ -260,23 +328,29 @@ static tc_status write_json(const json_t *list, const char *path, tc_error *erro
     return status;
 }
 
+static bool chosen(const tc_device *device, int which, const char *only) {
+    const bool named = only && !strcmp(cases[which].name, only);
+    if (cases[which].large && strcmp(device->name, "cuda") != 0) return named;
+    return !only || strstr(cases[which].name, only);
+}
+
 static tc_status measure_all(tc_device *device, const char *only, int repeats, bool table, json_t *list,
                              tc_error *error) {
     tc_status status = TC_OK;
     double peak = 0;
     TC_TRY(measure_peak(device, &peak, error));
     if (table)
-        printf("direct convolution peak %.0f GFLOP/s, %d threads\n%-14s %-10s %6s %10s %9s %6s %10s\n", peak,
+        printf("direct convolution peak %.0f GFLOP/s, %d threads\n%-18s %-10s %6s %10s %9s %6s %10s\n", peak,
                device->threads, "name", "op", "batch", "ms", "GFLOP/s", "peak", "pass MiB");
     for (int i = 0; i < CASES; i++) {
-        if (only && !strstr(cases[i].name, only)) continue;
-        for (int j = 0; j < 2; j++) {
+        if (!chosen(device, i, only)) continue;
+        for (int j = 0; j < MOST_OPERATIONS && cases[i].operation[j] != NOTHING; j++) {
             const operation op = cases[i].operation[j];
             figure f = {0};
             TC_TRY(measure(device, i, op, repeats, peak, &f, error));
             TC_TRY(record(list, i, op, &f, error));
             if (table)
-                printf("%-14s %-10s %6d %10.3f %9.1f %5.0f%% %10.1f\n", cases[i].name, operations[op].name,
+                printf("%-18s %-10s %6d %10.3f %9.1f %5.0f%% %10.1f\n", cases[i].name, operations[op].name,
                        cases[i].batch, f.ms, f.gflops, 100 * f.peak_fraction, f.mib);
             fflush(stdout);
         }
@@ -290,13 +364,12 @@ static tc_status run_bench(int argc, char **argv, tc_error *error) {
     tc_arguments a;
     tc_device *device = NULL;
     json_t *list = json_array();
-    int64_t threads = 0, repeats = 5;
+    int64_t repeats = 5;
     tc_status status = TC_OK;
     TC_TRY(tc_arguments_parse(&usage, argc, argv, &a, error));
-    TC_TRY(tc_arguments_int(&a, "threads", 0, 4096, 0, &threads, error));
     TC_TRY(tc_arguments_int(&a, "repeat", 1, MAX_REPEATS, 5, &repeats, error));
     const char *json = tc_arguments_value(&a, "json", NULL), *only = a.count ? a.positional[0] : NULL;
-    TC_TRY(tc_device_open("cpu", (int)threads, &device, error));
+    TC_TRY(tc_cli_device(&a, "device", "cpu", &device, error));
     TC_TRY(measure_all(device, only, (int)repeats, !json || strcmp(json, "-") != 0, list, error));
     if (json) TC_TRY(write_json(list, json, error));
 done:

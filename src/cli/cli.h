@@ -37,6 +37,10 @@ tc_status tc_cli_plan(const tc_arguments *arguments, const char *path, tc_plan *
     {"set", "KEY=VALUE", "change one value of the spec, e.g. threat.epsilon=8; may be repeated"},                      \
         {"seed", "N", "the same as --set seed=N"}, TC_DEVICE_FLAGS
 
+/* Opens the device that the flag `name` (else `otherwise`), --threads, --gpu and --precision say. */
+tc_status tc_cli_device(const tc_arguments *arguments, const char *name, const char *otherwise, tc_device **device,
+                        tc_error *error);
+
 /* That `path`, a file or folder to be written, can be: before the work is done, not after. */
 tc_status tc_cli_check_output(const char *path, tc_error *error);
 

@@ -42,7 +42,7 @@ static int shorthand(const tc_arguments *arguments, const char *name, char *text
     return value != NULL;
 }
 
-enum { SHORTHANDS = 3 };
+enum { SHORTHANDS = 5 };
 
 /* What the command line changes in a spec. */
 typedef struct changes {
@@ -52,7 +52,7 @@ typedef struct changes {
 } changes;
 
 static void collect(const tc_arguments *arguments, changes *made) {
-    static const char *const short_for[SHORTHANDS] = {"seed", "threads", "device"};
+    static const char *const short_for[SHORTHANDS] = {"seed", "threads", "device", "gpu", "precision"};
     made->count = tc_arguments_values(arguments, "set", made->item);
     for (int i = 0; i < SHORTHANDS; i++)
         if (shorthand(arguments, short_for[i], made->text[i], sizeof made->text[i]))
@@ -70,6 +70,21 @@ tc_status tc_cli_plan(const tc_arguments *arguments, const char *path, tc_plan *
     changes made;
     collect(arguments, &made);
     return tc_plan_make(path, made.item, made.count, plan, error);
+}
+
+tc_status tc_cli_device(const tc_arguments *arguments, const char *name, const char *otherwise, tc_device **device,
+                        tc_error *error) {
+    static const char *const words[] = {"threads", "gpu", "precision"};
+    tc_spec spec = {0}; /* of which only the device is asked for */
+    tc_options_default(tc_study_table, &spec.study);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        const char *value = tc_arguments_value(arguments, words[i], NULL);
+        if (value && tc_options_set(tc_study_table, &spec.study, words[i], value, error) != TC_OK)
+            return tc_error_at(error, arguments->usage->command);
+    }
+    tc_device_options options = tc_spec_device(&spec, 0);
+    options.name = tc_arguments_value(arguments, name, otherwise);
+    return tc_device_open_with(&options, device, error);
 }
 
 tc_status tc_cli_check_output(const char *path, tc_error *error) {

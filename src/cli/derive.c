@@ -29,7 +29,8 @@ static const tc_flag flags[] = {
     {"theta-dot", "FILE", "V.safetensors: direction in the parameters"},
     {"x-dot", "FILE", "R.npy: direction in the input, of x's shape"},
     {"mode", "MODE", "train or eval, of batch norm and dropout [eval]"},
-    {"backend", "NAME", "cpu (single precision) or reference (double) [cpu]"},
+    {"backend", "NAME", "cpu (single precision), reference (double) or cuda [cpu]"},
+    TC_GPU_FLAGS,
     {"threads", "N", "threads to compute with; 0: all cores"},
     {"out", "FILE", "O.safetensors: loss, grad.NAME, grad.x, jvp.NAME, jvp.x (required)"},
     TC_COMMON_FLAGS,
@@ -319,16 +320,15 @@ static tc_status check_arguments(const tc_arguments *a, tc_mode *mode, tc_error 
 static tc_status derive(int argc, char **argv, tc_error *error) {
     tc_arguments a;
     tc_mode mode = TC_EVALUATE;
-    int64_t threads = 0;
     question q = {0};
     answer w = {0};
     tc_status status = TC_OK;
     TC_TRY(tc_arguments_parse(&usage, argc, argv, &a, error));
     TC_TRY(check_arguments(&a, &mode, error));
-    TC_TRY(tc_arguments_int(&a, "threads", 0, 4096, 0, &threads, error));
     TC_TRY(read_question(&a, &q, error));
-    TC_TRY(tc_device_open(tc_arguments_value(&a, "backend", "cpu"), (int)threads, &w.device, error));
+    TC_TRY(tc_cli_device(&a, "backend", "cpu", &w.device, error));
     TC_TRY(compute(&q, mode, &w, error));
+    TC_TRY(tc_device_health(w.device, error));
     TC_TRY(write_answer(tc_arguments_value(&a, "out", NULL), &q, &w, error));
     tc_log_detail("loss %.9g, %d images, %zu parameters", w.loss, q.n, w.p);
 done:

@@ -38,8 +38,9 @@ static double total(const tc_cost *cost) {
     return seconds;
 }
 
-/* As many trials side by side as there are cores for them. */
-static int jobs_here(const tc_plan *plan) {
+/* As many trials side by side as there are cores for them, or GPUs. */
+static int jobs_here(const tc_plan *plan, const tc_device_facts *device) {
+    if (tc_plan_on_gpu(plan)) return plan->base->study.gpu < 0 ? device->count : 1;
     const long cores = sysconf(_SC_NPROCESSORS_ONLN), threads = plan->base->study.threads;
     return threads < 1 || cores < threads ? 1 : (int)(cores / threads);
 }
@@ -124,7 +125,7 @@ static const char *const works[TC_PHASE_KINDS] = {[TC_PHASE_SURROGATE] = "surrog
                                                   [TC_PHASE_CRAFT] = "poisons crafted",
                                                   [TC_PHASE_VICTIM] = "poisoned victims trained"};
 
-static void print_work(const tc_plan *plan, const tc_cost *cost) {
+static void print_work(const tc_plan *plan, const tc_device_facts *device, const tc_cost *cost) {
     char each[32], all[32];
     printf("\n%-26s %12s %12s %14s %14s\n", "", "asked for", "to be done", "each", "in all");
     for (int k = 0; k < TC_PHASE_KINDS; k++) {
@@ -132,18 +133,18 @@ static void print_work(const tc_plan *plan, const tc_cost *cost) {
         printf("%-26s %12" PRId64 " %12" PRId64 " %14s %14s\n", works[k], plan->asked_for[k], cost->phases[k],
                duration(seconds, each), duration(cost->seconds[k], all));
     }
-    const int jobs = jobs_here(plan);
+    const int jobs = jobs_here(plan, device);
     if (!isfinite(total(cost))) return;
     printf("\nAbout %s one after another", duration(total(cost), all));
     if (jobs > 1) printf(", %s as %d jobs side by side", duration(total(cost) / jobs, each), jobs);
     printf("; %.0f MiB of memory a job.\n", (double)cost->peak_bytes / (1 << 20));
 }
 
-static void print_plan(const tc_plan *plan, const tc_cost *cost) {
+static void print_plan(const tc_plan *plan, const tc_device_facts *device, const tc_cost *cost) {
     printf("%s: %d %s, %" PRId64 " %s each\n\n", plan->base->study.name, plan->cells,
            plan->cells == 1 ? "cell" : "cells", plan->trials, plan->trials == 1 ? "trial" : "trials");
     print_cells(plan);
-    print_work(plan, cost);
+    print_work(plan, device, cost);
 }
 
 /* ---- the same for programs ---- */
@@ -169,7 +170,9 @@ static json_t *plan_json(const tc_plan *plan, const tc_cost *cost) {
 
 tc_status tc_cli_show_plan(const tc_arguments *arguments, const tc_plan *plan, tc_error *error) {
     tc_cost cost;
+    tc_device_facts device;
     tc_status status = TC_OK;
+    TC_TRY(tc_plan_look(plan, &device, error));
     TC_TRY(tc_plan_check(plan, error));
     tc_cli_catch_signals();
     if (tc_arguments_has(arguments, "no-measure")) {
@@ -181,7 +184,7 @@ tc_status tc_cli_show_plan(const tc_arguments *arguments, const tc_plan *plan, t
     if (tc_arguments_has(arguments, "json"))
         TC_TRY(tc_cli_print_json(plan_json(plan, &cost), error));
     else if (tc_log_verbosity() != TC_QUIET)
-        print_plan(plan, &cost);
+        print_plan(plan, &device, &cost);
 done:
     return status;
 }

@@ -45,9 +45,14 @@ enum { PRESETS = sizeof presets / sizeof *presets };
 /* Flags that are short for a setting, with what they are where they are not given. */
 static const struct {
     const char *flag, *setting, *otherwise; /* otherwise NULL: the spec's own default */
-} shorthands[] = {{"epsilon", "threat.epsilon", "8"}, {"method", "attacks.1.name", "error-min"},
-                  {"ratio", "threat.ratio", "1"},     {"seed", "seed", NULL},
-                  {"threads", "threads", NULL},       {"device", "device", NULL}};
+} shorthands[] = {{"epsilon", "threat.epsilon", "8"},
+                  {"method", "attacks.1.name", "error-min"},
+                  {"ratio", "threat.ratio", "1"},
+                  {"seed", "seed", NULL},
+                  {"threads", "threads", NULL},
+                  {"device", "device", NULL},
+                  {"gpu", "gpu", NULL},
+                  {"precision", "precision", NULL}};
 enum { SHORTHANDS = sizeof shorthands / sizeof *shorthands };
 
 static tc_status read_spec(const tc_arguments *arguments, tc_spec **spec, tc_error *error) {

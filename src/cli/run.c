@@ -14,7 +14,7 @@ static const tc_flag flags[] = {{"out", "DIR", "where everything is written [out
                                 {"no-measure", NULL, "with --plan: count the work, without trying how long it takes"},
                                 {"resume", NULL, "go on with what an earlier run left there"},
                                 {"overwrite", NULL, "replace what an earlier run left there"},
-                                {"jobs", "N", "trials side by side; 0: as many as there are cores for [0]"},
+                                {"jobs", "N", "trials side by side; 0: as many as there are cores or GPUs for [0]"},
                                 TC_SPEC_FLAGS,
                                 {"json", NULL, "print the results as JSON instead of a table"},
                                 TC_COMMON_FLAGS,
@@ -94,14 +94,16 @@ done:
     return status;
 }
 
-/* All ranks must have made the same plan of the same file. */
+/* All ranks must have made the same plan of the same file, and those that work have the device it asks for. */
 static tc_status make_plan(const tc_arguments *arguments, const tc_ranks *ranks, tc_plan **plan, char *folder,
                            tc_study_order *order, tc_error *error) {
     char digest[TC_KEY_SIZE] = "";
+    tc_device_facts device;
     tc_status status = TC_OK;
     TC_TRY(tc_cli_plan(arguments, arguments->positional[0], plan, error));
     TC_TRY(read_order(arguments, *plan, ranks, folder, order, error));
     TC_TRY(tc_plan_digest(*plan, digest, error));
+    if (ranks->rank > 0) TC_TRY(tc_plan_look(*plan, &device, error));
 done:
     return tc_mpi_agree(ranks, status, digest, error);
 }
@@ -147,7 +149,7 @@ static tc_status run(const tc_arguments *arguments, const tc_ranks *ranks, tc_er
 
 int tc_cli_run(int argc, char **argv) {
     tc_arguments arguments;
-    tc_ranks ranks = {0, 1};
+    tc_ranks ranks = {0, 1, 0};
     tc_error error = {0};
     tc_status status = tc_arguments_parse(&usage, argc, argv, &arguments, &error);
     if (status == TC_OK) status = tc_mpi_begin(&ranks, &error);

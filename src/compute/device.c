@@ -19,14 +19,21 @@ static void close_cuda(tc_device *device) {
     if (tc_plugin_find(&plugin, NULL) == TC_OK) plugin->close(device);
 }
 
+static tc_status look_cuda(const tc_device_options *options, tc_device_facts *facts, tc_error *error) {
+    const tc_plugin *plugin;
+    const tc_status status = tc_plugin_find(&plugin, error);
+    return status == TC_OK ? plugin->look(options, facts, error) : status;
+}
+
 static const struct {
     const char *name;
     tc_status (*open)(tc_device *device, tc_error *error);
     void (*close)(tc_device *device);
+    tc_status (*look)(const tc_device_options *options, tc_device_facts *facts, tc_error *error); /* NULL: no need to */
 } backends[] = {
-    {"cpu", tc_cpu_open, tc_cpu_close},
-    {"reference", tc_reference_open, tc_reference_close},
-    {"cuda", open_cuda, close_cuda},
+    {"cpu", tc_cpu_open, tc_cpu_close, NULL},
+    {"reference", tc_reference_open, tc_reference_close, NULL},
+    {"cuda", open_cuda, close_cuda, look_cuda},
 };
 enum { BACKENDS = sizeof backends / sizeof *backends };
 
@@ -36,11 +43,21 @@ static int find(const char *name) {
     return -1;
 }
 
+static tc_status not_known(const char *name, tc_error *error) {
+    return tc_raise(error, TC_INVALID, "device: '%.64s' is not known; use cpu, reference or cuda", name);
+}
+
+tc_status tc_device_look(const tc_device_options *options, tc_device_facts *facts, tc_error *error) {
+    const int which = find(options->name);
+    *facts = (tc_device_facts){.count = 1};
+    if (which < 0) return not_known(options->name, error);
+    return backends[which].look ? backends[which].look(options, facts, error) : TC_OK;
+}
+
 tc_status tc_device_open_with(const tc_device_options *options, tc_device **device, tc_error *error) {
     *device = NULL;
     const int which = find(options->name);
-    if (which < 0)
-        return tc_raise(error, TC_INVALID, "device: '%s' is not known; use cpu, reference or cuda", options->name);
+    if (which < 0) return not_known(options->name, error);
     tc_device *made = NULL;
     tc_status status = tc_new(&made, 1, sizeof *made, error);
     if (status != TC_OK) return status;

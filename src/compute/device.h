@@ -324,7 +324,8 @@ typedef enum tc_precision {
 typedef struct tc_device_options {
     const char *name;       /* "cpu", "reference", "cuda" */
     int threads;            /* of the processor; ≤ 0: all cores */
-    int index;              /* which one of several: a GPU's number */
+    int index;              /* which one of several: a GPU's number; −1: number … */
+    int turn;               /* … turn, counted round, so that workers numbered from 0 spread over what is there */
     tc_precision precision; /* `cuda` only; the others compute in full */
     bool fastest; /* `cuda` only: algorithms whose results differ in the last bits from run to run may be taken */
 } tc_device_options;
@@ -344,6 +345,15 @@ struct tc_device {
     void *state;              /* the backend's own */
 };
 
+/* What somebody who repeats a result has to know of a device beside the processor. */
+typedef struct tc_device_facts {
+    int count;             /* how many there are to choose from; 1 for a processor */
+    char description[256]; /* GPU, driver, libraries; "" for a processor */
+} tc_device_facts;
+
+/* Whether tc_device_open_with would find its device, and what that is. A GPU is not opened for it: that would take some
+ * of its memory as long as the process lives. */
+tc_status tc_device_look(const tc_device_options *options, tc_device_facts *facts, tc_error *error);
 /* Free with tc_device_close. TC_INVALID: not known, or not on this machine. */
 tc_status tc_device_open_with(const tc_device_options *options, tc_device **device, tc_error *error);
 /* The same with everything but the name and the threads as they come. */

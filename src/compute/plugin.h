@@ -9,8 +9,9 @@
 #include "compute/device.h"
 
 typedef struct tc_plugin {
-    const char *version;                                   /* TOCSIN_VERSION */
-    size_t kernels, device;                                /* sizeof tc_kernels, sizeof tc_device */
+    const char *version;    /* TOCSIN_VERSION */
+    size_t kernels, device; /* sizeof tc_kernels, sizeof tc_device */
+    tc_status (*look)(const tc_device_options *options, tc_device_facts *facts, tc_error *error);
     tc_status (*open)(tc_device *device, tc_error *error); /* as the backends' that are built in */
     void (*close)(tc_device *device);
 } tc_plugin;

@@ -84,6 +84,7 @@ tc_status tc_predict(tc_device *device, const tc_model *model, const tc_weights 
         const int n = count - from < (size_t)p.batch ? (int)(count - from) : p.batch;
         predict_batch(&p, images + from * bytes, n, logits + from * (size_t)dataset->classes);
     }
+    TC_TRY(tc_device_health(device, error));
 done:
     unmake(&p);
     return status;

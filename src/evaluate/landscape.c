@@ -169,6 +169,7 @@ tc_status tc_landscape(const tc_landscape_job *job, const tc_landscape_options *
         value[i] = loss_here(&w);
         if (job->progress) job->progress(job->context, (i + 1.0) / places);
     }
+    TC_TRY(tc_device_health(job->device, error));
 done:
     close_walker(&w);
     return status;

@@ -86,6 +86,7 @@ static void put_machine(const tc_page *page) {
     const json_t *own = json_object_get(json_object_get(page->results, "provenance"), "machine");
     const json_t *machine = json_is_object(own) ? own : json_object_get(page->results, "machine");
     put_entry(page, "Processor", tc_figure_text(machine, "cpu", NULL));
+    put_entry(page, "GPU", tc_figure_text(machine, "gpu", NULL));
     put_number(page, "Cores", "%.0f", tc_figure(machine, "cores", NULL));
     put_number(page, "Memory", "%.1f GiB", tc_figure(machine, "memory_bytes", NULL) / 0x1p30);
     put_entry(page, "System", tc_figure_text(machine, "system", NULL));

@@ -73,6 +73,7 @@ static uint64_t mix_view(uint64_t sum, const tc_view *view) {
 uint64_t tc_train_fingerprint(const tc_device *device, const tc_model *model, const tc_view *view,
                               const tc_train_options *options, tc_stream stream, const tc_weights *weights) {
     uint64_t sum = mix_text(1, device->name);
+    sum = mix(sum, (uint64_t)device->options.precision << 1 | device->options.fastest);
     sum = mix_options(sum, options);
     sum = mix_model(sum, model);
     sum = mix_view(sum, view);
@@ -130,6 +131,7 @@ tc_status tc_checkpoint_save(const char *path, uint64_t fingerprint, const tc_tr
     memcpy(image, &head, sizeof head);
     uint8_t *at = image + sizeof head;
     for (int i = 0; i < all.count; at += all.bytes[i++]) device->k->download_bytes(device, at, all.at[i], all.bytes[i]);
+    TC_TRY(tc_device_health(device, error)); /* nobody shall go on from what a failed device left */
     memcpy(at, state->curve, all.curve);
     if (state->samples) memcpy(at + all.curve, state->keep, state->samples);
     const uint64_t sum = mix_bytes(1, image, bytes);

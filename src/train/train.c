@@ -244,6 +244,7 @@ tc_status tc_train(tc_device *device, const tc_model *model, const tc_view *view
     if (checkpoint_path(&t)) TC_TRY(tc_checkpoint_load(checkpoint_path(&t), t.fingerprint, &t.run, &found, error));
     if (found && t.run.samples) TC_TRY(tc_trainer_keep(&t, error));
     TC_TRY(loop(&t, error));
+    TC_TRY(tc_device_health(device, error));
     finish(&t, weights, result);
 done:
     tc_trainer_free(&t);

@@ -43,26 +43,14 @@ tc_status tc_cuda_health(tc_device *device, tc_error *error) {
 
 static tc_status choose(tc_device *device, tc_error *error) {
     tc_cuda_state *state = tc_cuda_state_of(device);
-    const int index = device->options.index;
     struct cudaDeviceProp properties;
     int count = 0;
     tc_status status = TC_OK;
-    const cudaError_t found = cudaGetDeviceCount(&count);
-    if (found != cudaSuccess || count == 0)
-        TC_RAISE(TC_INVALID, "device cuda: no GPU can be used here (%s); use cpu",
-                 found == cudaSuccess ? "none was found" : cudaGetErrorString(found));
-    if (index < 0 || index >= count)
-        TC_RAISE(TC_INVALID, "device cuda:%d: this machine has %d; count from 0", index, count);
-    if (!tc_cuda_went(device, cudaSetDevice(index), "choosing the GPU") ||
-        !tc_cuda_went(device, cudaGetDeviceProperties(&properties, index), "asking what the GPU is"))
+    TC_TRY(tc_cuda_choose(&device->options, &device->options.index, &count, &properties, error));
+    if (!tc_cuda_went(device, cudaSetDevice(device->options.index), "choosing the GPU"))
         TC_TRY(tc_cuda_health(device, error));
     state->multiprocessors = properties.multiProcessorCount;
     state->capability = 10 * properties.major + properties.minor;
-    if (state->capability < 75)
-        TC_RAISE(TC_INVALID, "device cuda:%d: %s has compute capability %d.%d; 7.5 or later is needed", index,
-                 properties.name, properties.major, properties.minor);
-    if (device->options.precision == TC_BF16_MATHS && state->capability < 80)
-        TC_RAISE(TC_INVALID, "device cuda:%d: %s has no bf16; take precision f32", index, properties.name);
 done:
     return status;
 }
@@ -120,5 +108,6 @@ __attribute__((visibility("default"))) extern const tc_plugin tocsin_plugin_v1;
 const tc_plugin tocsin_plugin_v1 = {.version = TOCSIN_VERSION,
                                     .kernels = sizeof(tc_kernels),
                                     .device = sizeof(tc_device),
+                                    .look = tc_cuda_look,
                                     .open = tc_cuda_open,
                                     .close = tc_cuda_close};

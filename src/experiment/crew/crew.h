@@ -21,7 +21,7 @@ typedef enum tc_event_kind {
     TC_EVENT_NOTHING, /* in the time given */
     TC_EVENT_DONE,    /* `result` is the caller's to free */
     TC_EVENT_FAILED,  /* `error` says why; TC_INTERRUPTED after a `stop` */
-    TC_EVENT_LOST,    /* the worker is gone, and with it the phase it was at, if any */
+    TC_EVENT_LOST,    /* the worker is gone, and with it the phase it was at, if any; `error` may know why */
 } tc_event_kind;
 
 typedef struct tc_event {
@@ -46,8 +46,8 @@ struct tc_crew {
 tc_status tc_crew_here(const tc_crew_job *job, tc_crew **crew, tc_error *error);
 /* The workers at the other ends of a line, which the crew closes. */
 tc_status tc_crew_remote(const tc_crew_job *job, tc_line *line, tc_crew **crew, tc_error *error);
-/* A worker's whole life at its end of the line, which it closes. */
-void tc_crew_serve(const tc_plan *plan, const char *work, tc_line *line);
+/* A worker's whole life at its end of the line, which it closes. turn: see tc_labs_create. */
+void tc_crew_serve(const tc_plan *plan, const char *work, int turn, tc_line *line);
 
 /* WORK/KEY.checkpoint, or "" where the folder is not there. */
 void tc_crew_checkpoint(const char *work, const tc_phase *phase, char *path, size_t size);

@@ -20,8 +20,8 @@ static int number(const char *name, int fallback) {
 
 tc_ranks tc_launch_ranks(void) {
     for (size_t i = 0; i < sizeof launchers / sizeof *launchers; i++) {
-        const tc_ranks found = {number(launchers[i].rank, -1), number(launchers[i].size, 1)};
+        const tc_ranks found = {number(launchers[i].rank, -1), number(launchers[i].size, 1), 0};
         if (found.rank >= 0 && found.size > 1 && found.rank < found.size) return found;
     }
-    return (tc_ranks){0, 1};
+    return (tc_ranks){0, 1, 0};
 }

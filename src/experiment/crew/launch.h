@@ -4,7 +4,8 @@
 
 #include "experiment/crew/line.h"
 
-/* As Open MPI's mpirun, MPICH's mpiexec (Hydra) and Slurm's srun leave it in the environment; {0, 1} where none did. */
+/* As Open MPI's mpirun, MPICH's mpiexec (Hydra) and Slurm's srun leave it in the environment; {0, 1, 0} where none did.
+ */
 tc_ranks tc_launch_ranks(void);
 
 #endif

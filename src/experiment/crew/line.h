@@ -17,6 +17,7 @@ typedef enum tc_word {
     TC_SAY_PROGRESS, /* from a worker */
     TC_SAY_RESULT,   /* from a worker: the phase is done; the body holds payload and blob */
     TC_SAY_FAILED,   /* from a worker: it is not; the body says why */
+    TC_SAY_LOST,     /* from a worker: nor can it do another; the body says why */
     TC_SAY_GONE,     /* made here: the peer is not there any more */
 } tc_word;
 
@@ -29,6 +30,7 @@ typedef struct tc_message {
 typedef struct tc_line tc_line;
 struct tc_line {
     int peers;
+    bool leave; /* a worker may go before it is told to: the coordinator notices */
     /* False: the peer is gone; that is no error here, `receive` will say so as well. */
     bool (*send)(tc_line *line, int to, const tc_message *message);
     /* Waits for at most `seconds` (negative: as long as it takes). *from is −1 where nothing came; otherwise the body
@@ -67,6 +69,7 @@ tc_status tc_line_fork(int count, tc_line **line, int *worker, tc_error *error);
 
 typedef struct tc_ranks {
     int rank, size; /* size 1: not started by mpirun, or alone */
+    int turn;       /* of a worker: its number among the workers on its machine */
 } tc_ranks;
 
 /* Finds out whether mpirun (or srun) started this process among others, and joins them. To be called first thing. */

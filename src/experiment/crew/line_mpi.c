@@ -112,6 +112,17 @@ tc_status tc_line_mpi(const tc_ranks *ranks, tc_line **line, tc_error *error) {
 
 static bool joined = false; /* MPI itself is one for the whole process */
 
+/* Ranks on one machine share memory, which is how MPI tells. The coordinator computes nothing and is not counted. */
+static int turn_of(int rank) {
+    MPI_Comm machine = MPI_COMM_NULL;
+    int turn = 0, first = rank;
+    if (MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, rank, MPI_INFO_NULL, &machine)) return 0;
+    MPI_Comm_rank(machine, &turn);
+    MPI_Bcast(&first, 1, MPI_INT, 0, machine);
+    MPI_Comm_free(&machine);
+    return first == 0 && turn > 0 ? turn - 1 : turn;
+}
+
 tc_status tc_mpi_begin(tc_ranks *ranks, tc_error *error) {
     *ranks = tc_launch_ranks();
     if (ranks->size == 1) return TC_OK; /* nobody waits for us; MPI_Init would cost half a second */
@@ -120,6 +131,7 @@ tc_status tc_mpi_begin(tc_ranks *ranks, tc_error *error) {
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
     MPI_Comm_rank(MPI_COMM_WORLD, &ranks->rank);
     MPI_Comm_size(MPI_COMM_WORLD, &ranks->size);
+    ranks->turn = turn_of(ranks->rank);
     return TC_OK;
 }
 

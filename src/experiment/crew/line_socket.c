@@ -104,7 +104,7 @@ static void socket_close(tc_line *line) {
 static tc_status create(int peers, socket_line **made, tc_error *error) {
     tc_status status = tc_new(made, 1, sizeof **made, error);
     if (status != TC_OK) return status;
-    (*made)->line = (tc_line){.send = socket_send, .receive = socket_receive, .close = socket_close};
+    (*made)->line = (tc_line){.leave = true, .send = socket_send, .receive = socket_receive, .close = socket_close};
     status = tc_new(&(*made)->peer, (size_t)peers, sizeof *(*made)->peer, error);
     if (status == TC_OK) return TC_OK;
     free(*made);

@@ -1,7 +1,8 @@
 /* remote.c — workers in other processes: what the coordinator says to them, and a worker's life.
  *
  *     coordinator → worker   TASK (what the data hold, number of blobs, blobs), STOP, END
- *     worker → coordinator   PROGRESS (numbers, names), then RESULT (payload, blob) or FAILED (status, why) */
+ *     worker → coordinator   PROGRESS (numbers, names), then RESULT (payload, blob) or FAILED (status, why) or LOST
+ * (the same): the phase is no worse than others, but whoever was at it can do nothing more */
 #include "experiment/crew/crew.h"
 
 #include "base/file.h"
@@ -59,7 +60,8 @@ typedef struct remote {
     tc_crew crew;
     const tc_crew_job *job;
     tc_line *line;
-    int *doing; /* [workers] phase; −1: none */
+    int *doing;  /* [workers] phase; −1: none */
+    bool *given; /* [workers] up: has told that it can do no more */
 } remote;
 
 static tc_status no_memory(tc_error *error) {
@@ -105,7 +107,7 @@ static void take_failure(const tc_message *message, tc_event *event) {
     size_t size;
     tc_take(&from, &status, sizeof status);
     const char *why = (const char *)tc_take_block(&from, &size);
-    event->kind = TC_EVENT_FAILED;
+    event->kind = message->word == TC_SAY_LOST ? TC_EVENT_LOST : TC_EVENT_FAILED;
     tc_raise(&event->error, (tc_status)status, "%.*s", (int)size, why ? why : "");
 }
 
@@ -120,11 +122,13 @@ static void take(remote *r, int worker, const tc_message *message, tc_event *eve
         take_result(message, event);
         break;
     case TC_SAY_FAILED:
+    case TC_SAY_LOST:
         take_failure(message, event);
         break;
     default:
-        event->kind = TC_EVENT_LOST;
+        event->kind = r->given[worker] ? TC_EVENT_NOTHING : TC_EVENT_LOST;
     }
+    r->given[worker] |= event->kind == TC_EVENT_LOST;
     r->doing[worker] = -1;
 }
 
@@ -151,6 +155,7 @@ static void remote_close(tc_crew *crew) {
     for (int i = 0; i < crew->workers; i++) r->line->send(r->line, i, &(tc_message){.word = TC_SAY_END});
     r->line->close(r->line);
     free(r->doing);
+    free(r->given);
     free(r);
 }
 
@@ -161,10 +166,12 @@ tc_status tc_crew_remote(const tc_crew_job *job, tc_line *line, tc_crew **crew, 
     *r = (remote){
         .crew = {line->peers, remote_send, remote_receive, remote_stop, remote_close}, .job = job, .line = line};
     TC_TRY(tc_new(&r->doing, (size_t)line->peers, sizeof *r->doing, error));
+    TC_TRY(tc_new(&r->given, (size_t)line->peers, sizeof *r->given, error));
     for (int i = 0; i < line->peers; i++) r->doing[i] = -1;
     *crew = &r->crew;
     return TC_OK;
 done:
+    if (r) free(r->doing);
     free(r);
     line->close(line);
     return status;
@@ -210,8 +217,10 @@ static void say_failed(worker *w, int phase, const tc_error *error) {
     tc_packer body = {0};
     tc_put(&body, &status, sizeof status);
     tc_put_block(&body, error->message, strlen(error->message));
-    if (!body.failed) w->line->send(w->line, 0, &(tc_message){TC_SAY_FAILED, phase, body.size, body.bytes});
+    const tc_word word = tc_labs_lost(w->labs) ? TC_SAY_LOST : TC_SAY_FAILED;
+    if (!body.failed) w->line->send(w->line, 0, &(tc_message){word, phase, body.size, body.bytes});
     w->end |= body.failed; /* then the coordinator notices that nobody is here */
+    w->end |= word == TC_SAY_LOST && w->line->leave;
     free(body.bytes);
 }
 
@@ -266,11 +275,11 @@ done:
     free(inputs);
 }
 
-void tc_crew_serve(const tc_plan *plan, const char *work, tc_line *line) {
+void tc_crew_serve(const tc_plan *plan, const char *work, int turn, tc_line *line) {
     worker w = {.plan = plan, .work = work, .line = line};
     tc_message message;
     int from;
-    if (tc_labs_create(&w.labs, NULL) != TC_OK) w.end = true;
+    if (tc_labs_create(turn, &w.labs, NULL) != TC_OK) w.end = true;
     while (!w.end && line->receive(line, -1, &from, &message, NULL) == TC_OK) {
         if (from < 0) continue;
         if (message.word == TC_SAY_TASK && message.phase >= 0 && message.phase < plan->phases)

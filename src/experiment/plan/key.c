@@ -24,9 +24,17 @@ tc_status tc_key_of(json_t *value, char key[TC_KEY_SIZE], tc_error *error) {
     return TC_OK;
 }
 
+/* Which GPU it is says nothing about the results, but how it multiplies does. */
+static json_t *device_json(const tc_study_options *study) {
+    const char *name = tc_device_names[study->device];
+    if (strcmp(name, "cuda") != 0) return json_string(name);
+    return json_pack("{s:s, s:s, s:b}", "name", name, "precision", tc_precision_names[study->precision],
+                     "deterministic", study->deterministic);
+}
+
 tc_status tc_key_surroundings(const tc_spec *spec, char key[TC_KEY_SIZE], tc_error *error) {
-    json_t *made = json_pack("{s:s, s:s, s:I, s:I, s:o}", "version", TOCSIN_VERSION, "device",
-                             tc_device_names[spec->study.device], "threads", (json_int_t)spec->study.threads, "seed",
+    json_t *made = json_pack("{s:s, s:o, s:I, s:I, s:o}", "version", TOCSIN_VERSION, "device",
+                             device_json(&spec->study), "threads", (json_int_t)spec->study.threads, "seed",
                              (json_int_t)spec->study.seed, "data", tc_options_json(tc_data_table, &spec->data));
     return tc_key_of(made, key, error);
 }

@@ -75,6 +75,12 @@ typedef struct tc_plan {
 tc_status tc_plan_make(const char *path, const char *const *changes, int change_count, tc_plan **plan, tc_error *error);
 void tc_plan_free(tc_plan *plan);
 
+/* Whether all its variants' devices are there, and what they are (look.c). Before a fork whose children shall compute
+ * on a GPU, which must not have been touched, somebody else has to look: a process that is gone afterwards. */
+tc_status tc_plan_look(const tc_plan *plan, tc_device_facts *facts, tc_error *error);
+tc_status tc_plan_look_apart(const tc_plan *plan, tc_device_facts *facts, tc_error *error);
+bool tc_plan_on_gpu(const tc_plan *plan);
+
 /* The whole study with every default as JSON (a new reference), and as YAML that makes the same plan. */
 json_t *tc_plan_json(const tc_plan *plan);
 tc_status tc_plan_save_yaml(const tc_plan *plan, const char *path, tc_error *error);

@@ -21,6 +21,7 @@ typedef struct tc_runner {
     const char *folder;
     tc_labs *labs; /* the coordinator's own: to check, and to write poisons */
     tc_crew *crew;
+    tc_device_facts device; /* what the workers compute with */
     tc_store *store;
     tc_study_record record;
     tc_agenda agenda;

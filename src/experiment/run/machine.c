@@ -29,7 +29,7 @@ static void processor(char *name, size_t size) {
 }
 #endif
 
-json_t *tc_machine_json(void) {
+json_t *tc_machine_json(const char *gpu) {
     char cpu[128], system[512], onednn[64], libraries[64];
     struct utsname name = {0};
     uname(&name);
@@ -40,7 +40,9 @@ json_t *tc_machine_json(void) {
     snprintf(libraries, sizeof libraries, "%s", jansson_version_str());
     const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE), cores = sysconf(_SC_NPROCESSORS_ONLN);
     const json_int_t memory = pages > 0 && page > 0 ? (json_int_t)pages * page : 0;
-    return json_pack("{s:s, s:I, s:I, s:s, s:s, s:s, s:s, s:s}", "cpu", cpu, "cores", (json_int_t)cores, "memory_bytes",
-                     memory, "system", system, "compiler", __VERSION__, "tocsin", TOCSIN_VERSION, "onednn", onednn,
-                     "jansson", libraries);
+    json_t *made = json_pack("{s:s, s:I, s:I, s:s, s:s, s:s, s:s, s:s}", "cpu", cpu, "cores", (json_int_t)cores,
+                             "memory_bytes", memory, "system", system, "compiler", __VERSION__, "tocsin",
+                             TOCSIN_VERSION, "onednn", onednn, "jansson", libraries);
+    if (*gpu) json_object_set_new(made, "gpu", json_string(gpu));
+    return made;
 }

@@ -4,7 +4,8 @@
 
 #include <jansson.h>
 
-/* {"cpu", "cores", "memory_bytes", "system", "compiler", "tocsin", "onednn", …}; a new reference. */
-json_t *tc_machine_json(void);
+/* {"cpu", "cores", "memory_bytes", "system", "compiler", "tocsin", "onednn", …}, and "gpu" where that (what
+ * tc_device_look says of it) is not ""; a new reference. */
+json_t *tc_machine_json(const char *gpu);
 
 #endif

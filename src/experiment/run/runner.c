@@ -171,19 +171,24 @@ static void describe(const tc_runner *r, int phase, char *text, size_t size) {
              p->attack >= 0 ? " of " : "", p->attack >= 0 ? p->spec->attacks[p->attack].label : "", p->key);
 }
 
+/* A worker has died, or has told why it can do no more: a GPU that fails takes its process with it. */
 static tc_status lost(tc_runner *r, const tc_event *event, tc_error *error) {
     char what[256] = "nothing";
+    const char *why = event->error.message;
     r->worker[event->worker].gone = true;
     r->worker[event->worker].phase = -1;
     r->alive--;
     if (event->phase >= 0) describe(r, event->phase, what, sizeof what);
     if (event->phase >= 0 && ++r->deaths[event->phase] > 1)
         return tc_raise(error, TC_FAILED,
-                        "%s: two workers died at it; look for what killed them (memory?), then --resume", what);
-    note(r, "worker %d died at %s; %d of %d are left", event->worker + 1, what, r->alive, r->crew->workers);
+                        "%s: two workers died at it%s%.500s; look for what killed them%s, then --resume", what,
+                        *why ? ", the last of: " : "", why, *why ? "" : " (memory?)");
+    note(r, "worker %d died at %s%s%.500s; %d of %d are left", event->worker + 1, what, *why ? " of: " : "", why,
+         r->alive, r->crew->workers);
     if (event->phase >= 0) tc_agenda_return(&r->agenda, event->phase);
     if (r->alive == 0)
-        return tc_raise(error, TC_FAILED, "the last worker died at %s; look for what killed them, then --resume", what);
+        return tc_raise(error, TC_FAILED, "the last worker died at %s%s%.500s; look for what killed %s, then --resume",
+                        what, *why ? " of: " : "", why, r->crew->workers > 1 ? "them" : "it");
     return TC_OK;
 }
 

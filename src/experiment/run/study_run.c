@@ -19,12 +19,23 @@ tc_status tc_plan_digest(const tc_plan *plan, char digest[TC_KEY_SIZE], tc_error
 
 /* ---- the crew ---- */
 
-static int choose_jobs(const tc_plan *plan, int asked) {
+static int choose_jobs(const tc_plan *plan, int asked, int gpus) {
     const int64_t threads = plan->base->study.threads > 0 ? plan->base->study.threads : 1;
     int jobs = asked > 0 ? asked : (int)(omp_get_num_procs() / threads);
     if (plan->base->study.threads == 0 && asked <= 0) jobs = 1; /* each takes all cores */
+    if (tc_plan_on_gpu(plan) && asked <= 0) jobs = plan->base->study.gpu < 0 ? gpus : 1;
     if (jobs > plan->phases) jobs = plan->phases;
     return jobs > 1 ? jobs : 1;
+}
+
+/* The coordinator computes nothing. Among MPI's ranks the others have looked for their devices (tc_plan_look), and it
+ * may be on a machine that has none; before a fork nobody may touch a GPU, or the children could not. */
+static tc_status look(const tc_plan *plan, const tc_study_order *order, tc_device_facts *facts, tc_error *error) {
+    if (order->ranks && order->ranks->size > 1) {
+        tc_plan_look(plan, facts, NULL);
+        return TC_OK;
+    }
+    return order->here ? tc_plan_look(plan, facts, error) : tc_plan_look_apart(plan, facts, error);
 }
 
 /* In a forked worker this never returns. */
@@ -34,14 +45,14 @@ static tc_status fork_crew(const tc_crew_job *job, int jobs, tc_crew **crew, tc_
     tc_status status = tc_line_fork(jobs, &line, &worker, error);
     if (status != TC_OK) return status;
     if (worker >= 0) {
-        tc_crew_serve(job->plan, job->work, line);
+        tc_crew_serve(job->plan, job->work, worker, line);
         _exit(0); /* not the coordinator's to flush, or to say goodbye for */
     }
     return tc_crew_remote(job, line, crew, error);
 }
 
 static tc_status make_crew(const tc_study_order *order, const tc_crew_job *job, tc_runner *r, tc_error *error) {
-    const int jobs = choose_jobs(r->plan, order->jobs);
+    const int jobs = choose_jobs(r->plan, order->jobs, r->device.count);
     tc_line *line = NULL;
     if (order->ranks && order->ranks->size > 1) {
         const tc_status status = tc_line_mpi(order->ranks, &line, error);
@@ -92,8 +103,9 @@ static tc_status make_record(tc_runner *r, const char *spec, tc_study_record *re
     size_t size = 0;
     tc_status status = tc_labs_open(r->labs, r->plan->base, -1, &lab, error);
     if (status != TC_OK) return status;
-    *record = (tc_study_record){
-        .asked = describe_plan(r->plan), .machine = tc_machine_json(), .data = describe_data(lab.dataset, r->labs)};
+    *record = (tc_study_record){.asked = describe_plan(r->plan),
+                                .machine = tc_machine_json(r->device.description),
+                                .data = describe_data(lab.dataset, r->labs)};
     snprintf(record->version, sizeof record->version, "%s", TOCSIN_VERSION);
     if (spec && tc_file_read(spec, LARGEST_SPEC, &text, &size, NULL) == TC_OK) record->text = (char *)text;
     tc_labs_close(&lab);
@@ -152,16 +164,17 @@ static tc_status check_same_data(const tc_runner *r, const tc_study_record *want
     return TC_OK;
 }
 
-static tc_status check_same(const tc_runner *r, const tc_study_record *wanted, tc_error *error) {
+/* Which of several GPUs computes may change on the way. */
+static json_t *but_for_the_gpu(const json_t *asked) {
+    json_t *made = json_deep_copy(asked);
+    json_object_del(json_object_get(made, "spec"), "gpu");
+    return made;
+}
+
+static tc_status check_same_spec(const tc_runner *r, const json_t *before, const json_t *now, tc_error *error) {
     char path[256] = "", was[64], is[64];
     const json_t *x = NULL, *y = NULL;
-    if (strcmp(r->record.version, wanted->version))
-        return tc_raise(
-            error, TC_INVALID,
-            "--resume: %s was begun by Tocsin %s, this is %s; go on with that one, or choose another folder", r->folder,
-            r->record.version, wanted->version);
-    if (!first_difference(r->record.asked, wanted->asked, path, sizeof path, &x, &y))
-        return check_same_data(r, wanted, error);
+    if (!first_difference(before, now, path, sizeof path, &x, &y)) return TC_OK;
     show(x, was);
     show(y, is);
     const char *dot = strchr(path, '.'); /* "spec.threat.epsilon" */
@@ -169,6 +182,21 @@ static tc_status check_same(const tc_runner *r, const tc_study_record *wanted, t
                     "--resume: %s was begun with another spec: %s was %s, now it is %s; set it back, or choose another "
                     "folder",
                     r->folder, dot ? dot + 1 : path, was, is);
+}
+
+static tc_status check_same(const tc_runner *r, const tc_study_record *wanted, tc_error *error) {
+    json_t *before = but_for_the_gpu(r->record.asked), *now = but_for_the_gpu(wanted->asked);
+    tc_status status = TC_OK;
+    if (strcmp(r->record.version, wanted->version))
+        TC_RAISE(TC_INVALID,
+                 "--resume: %s was begun by Tocsin %s, this is %s; go on with that one, or choose another folder",
+                 r->folder, r->record.version, wanted->version);
+    TC_TRY(check_same_spec(r, before, now, error));
+    TC_TRY(check_same_data(r, wanted, error));
+done:
+    json_decref(before);
+    json_decref(now);
+    return status;
 }
 
 typedef struct loading {
@@ -287,7 +315,8 @@ static tc_status coordinate(const tc_plan *plan, const tc_study_order *order, co
     char work[TC_PATH_SIZE];
     tc_status status = TC_OK;
     TC_TRY(tc_path_format(work, error, "%s/work", order->folder));
-    TC_TRY(tc_labs_create(&r.labs, error));
+    TC_TRY(tc_labs_create(0, &r.labs, error));
+    TC_TRY(look(plan, order, &r.device, error));
     const tc_crew_job job = {plan, r.labs, work, tc_runner_told, tc_runner_stopped, &r};
     TC_TRY(make_crew(order, &job, &r, error)); /* first: a fork after threads have started is no use */
     TC_TRY(make_room(&r, error));
@@ -309,7 +338,7 @@ static tc_status serve(const tc_plan *plan, const tc_study_order *order, tc_erro
     tc_status status = TC_OK;
     TC_TRY(tc_path_format(work, error, "%s/work", order->folder));
     TC_TRY(tc_line_mpi(order->ranks, &line, error));
-    tc_crew_serve(plan, work, line);
+    tc_crew_serve(plan, work, order->ranks->turn, line);
 done:
     return status;
 }

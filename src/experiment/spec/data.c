@@ -117,6 +117,17 @@ tc_status tc_spec_build(const tc_spec *spec, const tc_network_spec *network, con
     return status;
 }
 
+tc_device_options tc_spec_device(const tc_spec *spec, int turn) {
+    const tc_study_options *study = &spec->study;
+    return (tc_device_options){.name = tc_device_names[study->device],
+                               .threads = (int)study->threads,
+                               .index = (int)study->gpu,
+                               .turn = turn,
+                               .precision = (tc_precision)study->precision,
+                               .fastest = !study->deterministic};
+}
+
 tc_status tc_spec_open_device(const tc_spec *spec, tc_device **device, tc_error *error) {
-    return tc_device_open(tc_device_names[spec->study.device], (int)spec->study.threads, device, error);
+    const tc_device_options options = tc_spec_device(spec, 0);
+    return tc_device_open_with(&options, device, error);
 }

@@ -12,7 +12,9 @@
 
 #define CONTROL "random-noise"
 
-const char *const tc_device_names[] = {"cpu", "reference", NULL};
+const char *const tc_device_names[] = {"cpu", "reference", "cuda", NULL};
+const char *const tc_precision_names[] = {
+    [TC_F32_MATHS] = "f32", [TC_TF32_MATHS] = "tf32", [TC_BF16_MATHS] = "bf16", NULL};
 
 const tc_option tc_study_table[] = {
     TC_TEXT(tc_study_options, name, "", "what the study is called; empty: the spec file's own name"),
@@ -20,7 +22,14 @@ const tc_option tc_study_table[] = {
     TC_INT(tc_study_options, trials, 8, 1, 1000000, "trials",
            "repetitions, each with its own targets and initialisations"),
     TC_CHOICE(tc_study_options, device, "cpu", tc_device_names,
-              "what computes; reference is double precision and slow"),
+              "what computes: the processor; the processor in double precision, slowly; an NVIDIA GPU"),
+    TC_INT(tc_study_options, gpu, -1, -1, 1023, "",
+           "of several GPUs, which one, from 0; -1: jobs take turns on all of them; no result depends on it"),
+    TC_CHOICE(tc_study_options, precision, "f32", tc_precision_names,
+              "what a GPU's convolutions and matrix products round their factors to; sums, weights and all else stay "
+              "f32, and other devices know nothing else"),
+    TC_BOOL(tc_study_options, deterministic, "true",
+            "a GPU gives the same bits each time; false: also takes algorithms that do not, where they are faster"),
     TC_INT(tc_study_options, threads, 0, 0, 4096, "threads", "0: all cores"),
     TC_INT(tc_study_options, ensemble, 0, 0, 64, "networks",
            "of a list of surrogates, how many are used, the first ones; 0: all (SAPA: K)"),

@@ -17,12 +17,15 @@
 typedef struct tc_study_options {
     char name[TC_TEXT_SIZE]; /* "" until known: the spec file's own name */
     int64_t seed, trials, threads;
-    int64_t ensemble; /* of a list of surrogates: how many are used, the first ones; 0: all */
-    int device;       /* choice: cpu, reference */
-    bool keep_models; /* write models/…safetensors */
+    int64_t ensemble;   /* of a list of surrogates: how many are used, the first ones; 0: all */
+    int device;         /* choice: cpu, reference, cuda */
+    int64_t gpu;        /* of cuda: which one; −1: the workers take turns */
+    int precision;      /* of cuda: tc_precision */
+    bool deterministic; /* of cuda */
+    bool keep_models;   /* write models/…safetensors */
 } tc_study_options;
 extern const tc_option tc_study_table[];
-extern const char *const tc_device_names[];
+extern const char *const tc_device_names[], *const tc_precision_names[];
 
 typedef struct tc_data_options {
     char source[TC_TEXT_SIZE];
@@ -115,7 +118,10 @@ tc_status tc_spec_draw(const tc_spec *spec, const tc_dataset *dataset, int64_t t
 /* One of the spec's networks for the images of `dataset`. */
 tc_status tc_spec_build(const tc_spec *spec, const tc_network_spec *network, const tc_dataset *dataset,
                         tc_model **model, tc_error *error);
-tc_status tc_spec_open_device(const tc_spec *spec, tc_device **device, tc_error *error);
+/* The device that the spec asks for. `turn`: the number of the worker on its machine, which says whose GPU it takes
+ * where there are several and the spec names none. */
+tc_device_options tc_spec_device(const tc_spec *spec, int turn);
+tc_status tc_spec_open_device(const tc_spec *spec, tc_device **device, tc_error *error); /* turn 0 */
 
 /* Everything resolved, defaults included, as JSON (a new reference), and the same as YAML that tc_spec_load takes. */
 json_t *tc_spec_json(const tc_spec *spec);

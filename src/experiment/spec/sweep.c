@@ -23,12 +23,20 @@ void tc_sweep_free(tc_sweep *sweep) {
 
 /* ---- keys ---- */
 
+/* Of the study's own keys, those that are part of what its phases compute. */
+static bool may_vary(const char *path) {
+    static const char *const names[] = {"seed", "ensemble", "precision", "deterministic"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(path, names[i])) return true;
+    return false;
+}
+
 static tc_status resolve_axis(tc_axis *axis, const tc_section *schema, const tc_settings *settings, tc_error *error) {
     char where[TC_TEXT_SIZE], path[TC_KEY_PATH_SIZE];
     snprintf(where, sizeof where, "%s: sweep", axis->list.origin);
     const tc_status status = tc_spec_find_key(schema, settings, where, axis->key, path, error);
     if (status != TC_OK) return status;
-    if (tc_option_find(tc_study_table, path) && strcmp(path, "seed") && strcmp(path, "ensemble"))
+    if (tc_option_find(tc_study_table, path) && !may_vary(path))
         return tc_raise(error, TC_INVALID, "%s: %s: belongs to the study as a whole; set it once, outside the sweep",
                         where, path);
     const tc_setting *said = tc_settings_find(settings, path);

@@ -16,17 +16,19 @@ struct tc_labs {
     json_t *contents; /* digest by options, as text, of all data that were ever opened or expected here */
     uint64_t clock;
     tc_device *device;
-    int64_t device_threads;
-    int device_kind;
+    tc_device_options asked; /* of that device */
+    int turn;
+    bool lost;
 };
 
-tc_status tc_labs_create(tc_labs **labs, tc_error *error) {
+tc_status tc_labs_create(int turn, tc_labs **labs, tc_error *error) {
     tc_labs *made = NULL;
     tc_status status = TC_OK;
     *labs = NULL;
     TC_TRY(tc_new(&made, 1, sizeof *made, error));
     made->contents = json_object();
     if (!made->contents) TC_RAISE(TC_FAILED, "memory: none left to open the data; free some");
+    made->turn = turn;
     *labs = made;
     made = NULL;
 done:
@@ -144,19 +146,34 @@ tc_status tc_labs_expect(tc_labs *labs, const tc_spec *spec, const char *digest,
 
 /* ---- device ---- */
 
-static tc_status device_of(tc_labs *labs, const tc_spec *spec, tc_device **device, tc_error *error) {
-    const bool fits =
-        labs->device && labs->device_kind == spec->study.device && labs->device_threads == spec->study.threads;
-    if (!fits) {
+static bool same_device(const tc_device_options *a, const tc_device_options *b) {
+    return !strcmp(a->name, b->name) && a->threads == b->threads && a->index == b->index &&
+           a->precision == b->precision && a->fastest == b->fastest;
+}
+
+tc_status tc_labs_lend(tc_labs *labs, tc_lab *lab, tc_error *error) {
+    const tc_device_options wanted = tc_spec_device(lab->spec, labs->turn);
+    if (labs->device && !same_device(&labs->asked, &wanted)) {
         tc_device_close(labs->device);
         labs->device = NULL;
-        const tc_status status = tc_spec_open_device(spec, &labs->device, error);
-        if (status != TC_OK) return status;
-        labs->device_kind = spec->study.device;
-        labs->device_threads = spec->study.threads;
     }
-    *device = labs->device;
+    if (!labs->device) {
+        const tc_status status = tc_device_open_with(&wanted, &labs->device, error);
+        if (status != TC_OK) return status;
+        labs->asked = wanted;
+    }
+    lab->device = labs->device;
     return TC_OK;
+}
+
+tc_status tc_labs_settle(tc_labs *labs, const tc_lab *lab, tc_error *error) {
+    const tc_status status = lab->device ? tc_device_health(lab->device, error) : TC_OK;
+    if (status != TC_OK) labs->lost = true;
+    return status;
+}
+
+bool tc_labs_lost(const tc_labs *labs) {
+    return labs->lost;
 }
 
 /* ---- labs ---- */
@@ -165,7 +182,6 @@ tc_status tc_labs_open(tc_labs *labs, const tc_spec *spec, int victim, tc_lab *l
     tc_status status = TC_OK;
     *lab = (tc_lab){.spec = spec, .network = victim < 0 ? NULL : &spec->victims[victim]};
     TC_TRY(data_of(labs, spec, &lab->dataset, error));
-    TC_TRY(device_of(labs, spec, &lab->device, error));
     TC_TRY(tc_lab_build_surrogates(lab, error));
     if (lab->network) TC_TRY(tc_spec_build(spec, lab->network, lab->dataset, &lab->victim, error));
 done:

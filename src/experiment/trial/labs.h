@@ -7,13 +7,20 @@
 
 typedef struct tc_labs tc_labs;
 
-tc_status tc_labs_create(tc_labs **labs, tc_error *error);
+/* turn: the number of this process among those of its machine that do the same (tc_spec_device). */
+tc_status tc_labs_create(int turn, tc_labs **labs, tc_error *error);
 void tc_labs_free(tc_labs *labs);
 
-/* A lab for one of the spec's victims (−1: no victim is needed). Its data and device belong to `labs` and stay until
- * another spec is asked for; its networks are freed with tc_labs_close. */
+/* A lab for one of the spec's victims (−1: no victim is needed). Its data belong to `labs` and stay until another spec
+ * is asked for; its networks are freed with tc_labs_close. It has no device: whoever only looks at data takes none. */
 tc_status tc_labs_open(tc_labs *labs, const tc_spec *spec, int victim, tc_lab *lab, tc_error *error);
 void tc_labs_close(tc_lab *lab);
+/* lab->device: the one that the spec asks for, which belongs to `labs` as the data do. */
+tc_status tc_labs_lend(tc_labs *labs, tc_lab *lab, tc_error *error);
+/* Whether everything that the lab's device was asked for has been done. Where it was not, what came out means nothing,
+ * and neither does what the device would do next: `labs` are lost, and so is the process for the study. */
+tc_status tc_labs_settle(tc_labs *labs, const tc_lab *lab, tc_error *error);
+bool tc_labs_lost(const tc_labs *labs);
 
 /* What the spec's data hold (tc_dataset_digest); opens them where that is not known yet. Data that are opened once more
  * must hold the same. */

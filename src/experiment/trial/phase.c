@@ -243,6 +243,7 @@ tc_status tc_phase_run(tc_labs *labs, const tc_phase_job *job, tc_phase_result *
     *result = (tc_phase_result){.payload = json_object()};
     if (!result->payload) return no_memory(error);
     TC_TRY(tc_labs_open(labs, phase->spec, phase->victim, &w.lab, error));
+    TC_TRY(tc_labs_lend(labs, &w.lab, error));
     w.lab.hooks = job->hooks;
     tc_trial_open(&w.lab, phase->trial, &w.trial);
     if (phase->kind != TC_PHASE_SURROGATE) TC_TRY(tc_trial_draw(&w.trial, error));
@@ -250,6 +251,8 @@ tc_status tc_phase_run(tc_labs *labs, const tc_phase_job *job, tc_phase_result *
     TC_TRY(put(&w, "wall", json_real(tc_clock() - start), error));
 done:
     tc_trial_end(&w.trial);
+    /* In any case: what a failed device gave may as well have come out as another error. */
+    if (tc_labs_settle(labs, &w.lab, error) != TC_OK) status = TC_FAILED;
     tc_labs_close(&w.lab);
     if (status != TC_OK) tc_phase_result_free(result);
     return status;

@@ -38,6 +38,7 @@ typedef struct tc_phase_job {
     const char *checkpoint; /* where a training keeps its state; NULL: nowhere */
     const tc_trial_hooks *hooks;
 } tc_phase_job;
+/* TC_FAILED with tc_labs_lost(labs): the device is to blame, and another process may fare better. */
 tc_status tc_phase_run(tc_labs *labs, const tc_phase_job *job, tc_phase_result *result, tc_error *error);
 
 /* A poison as a blob, and back, held against the data it was made for. */

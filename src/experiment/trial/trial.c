@@ -216,6 +216,7 @@ tc_status tc_trial_craft(const tc_trial *trial, const tc_method_spec *method, tc
                               .context = &p};
     const double start = tc_clock();
     TC_TRY(method->attack->craft(&job, method->options, &outcome->poison, &report, error));
+    TC_TRY(tc_device_health(lab->device, error));
     outcome->craft_seconds = tc_clock() - start;
     outcome->objective = report.objective;
     outcome->steps = report.steps;

@@ -47,11 +47,11 @@ static void begin(team *t) {
     MUST(tc_plan_make(NULL, changes, PLAN_CHANGES + 1, &t->plan, error));
     MUST(tc_line_fork(1, &line, &worker, error));
     if (worker >= 0) {
-        tc_crew_serve(t->plan, folder, line);
+        tc_crew_serve(t->plan, folder, worker, line);
         _exit(0);
     }
     t->job = (tc_crew_job){.plan = t->plan, .work = folder, .progress = told, .stop = never};
-    MUST(tc_labs_create(&t->job.labs, error));
+    MUST(tc_labs_create(0, &t->job.labs, error));
     MUST(tc_crew_remote(&t->job, line, &t->crew, error));
 }
 

@@ -14,7 +14,7 @@ typedef struct lab {
 static int set_up(void **state) {
     lab *l = calloc(1, sizeof *l);
     l->plan = small_plan();
-    MUST(tc_labs_create(&l->labs, error));
+    MUST(tc_labs_create(0, &l->labs, error));
     *state = l;
     return 0;
 }

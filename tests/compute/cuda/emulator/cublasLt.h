@@ -19,6 +19,7 @@ typedef struct tc_emulated_blas *cublasLtHandle_t;
 
 cublasStatus_t cublasLtCreate(cublasLtHandle_t *handle);
 cublasStatus_t cublasLtDestroy(cublasLtHandle_t handle);
+size_t cublasLtGetVersion(void);
 const char *cublasLtGetStatusString(cublasStatus_t status);
 
 #ifdef __cplusplus

@@ -8,6 +8,7 @@
 #include <map>
 #include <sys/mman.h>
 #include <ucontext.h>
+#include <unistd.h>
 #include <vector>
 
 typedef std::function<void()> work;
@@ -40,6 +41,9 @@ struct arena {
 
 std::map<char *, size_t> pinned;
 cudaError_t last = cudaSuccess;
+bool faulted; /* a kernel has failed: nothing works any more in this process */
+int chosen;   /* GPU */
+pid_t owner;  /* the process that came first: CUDA does not survive a fork */
 
 cudaError_t fails(cudaError_t why) {
     return last = why;
@@ -50,6 +54,23 @@ bool is_pinned(const void *p) {
     if (after == pinned.begin()) return false;
     --after;
     return (const char *)p < after->first + after->second;
+}
+
+/* What every call begins with. */
+cudaError_t standing() {
+    if (!owner) owner = getpid();
+    if (owner != getpid()) return last = cudaErrorInitializationError;
+    return faulted ? last = cudaErrorLaunchFailure : cudaSuccess;
+}
+
+/* Whether this launch is the one that TOCSIN_EMULATED_FAULT=N[@GPU] asks to fail. */
+bool shall_fail() {
+    static const char *const said = getenv("TOCSIN_EMULATED_FAULT");
+    static long launches = 0;
+    if (!said) return false;
+    char *end;
+    const long which = strtol(said, &end, 10);
+    return ++launches == which && (*end != '@' || atoi(end + 1) == chosen);
 }
 
 } // namespace
@@ -81,7 +102,8 @@ static void drain(cudaStream_t stream) {
     std::vector<work> steps;
     steps.swap(stream->queue);
     device.open(true);
-    for (auto &step : steps) step();
+    for (auto &step : steps)
+        if (!faulted) step();
     device.open(false);
 }
 
@@ -89,13 +111,15 @@ extern "C" {
 
 cudaError_t cudaGetDeviceCount(int *count) {
     const char *said = getenv("TOCSIN_EMULATED_GPUS");
+    *count = 0;
+    if (standing() != cudaSuccess) return last;
     *count = said ? atoi(said) : 1;
     return *count > 0 ? cudaSuccess : fails(cudaErrorNoDevice);
 }
 
 cudaError_t cudaSetDevice(int index) {
     int count;
-    cudaGetDeviceCount(&count);
+    if (cudaGetDeviceCount(&count) == cudaSuccess) chosen = index;
     return index >= 0 && index < count ? cudaSuccess : fails(cudaErrorInvalidDevice);
 }
 
@@ -126,7 +150,7 @@ cudaError_t cudaMemGetInfo(size_t *left, size_t *total) {
 
 cudaError_t cudaGetLastError(void) {
     const cudaError_t was = last;
-    last = cudaSuccess;
+    last = faulted ? cudaErrorLaunchFailure : cudaSuccess;
     return was;
 }
 
@@ -138,6 +162,10 @@ const char *cudaGetErrorString(cudaError_t error) {
         return "invalid argument";
     case cudaErrorMemoryAllocation:
         return "out of memory";
+    case cudaErrorInitializationError:
+        return "initialization error";
+    case cudaErrorLaunchFailure:
+        return "unspecified launch failure";
     case cudaErrorInvalidConfiguration:
         return "invalid configuration argument";
     case cudaErrorNoDevice:
@@ -155,7 +183,7 @@ const char *cudaGetErrorString(cudaError_t error) {
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned) {
     *stream = new tc_emulated_stream;
-    return cudaSuccess;
+    return standing();
 }
 
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
@@ -170,13 +198,14 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
         return fails(cudaErrorStreamCaptureUnsupported);
     }
     drain(stream);
-    return cudaSuccess;
+    return standing();
 }
 
 /* ---- memory ---- */
 
 cudaError_t cudaMallocAsync(void **memory, size_t bytes, cudaStream_t stream) {
     const size_t size = (bytes + LINE - 1) / LINE * LINE;
+    if (standing() != cudaSuccess) return last;
     if (stream->capturing) return stream->broken = true, fails(cudaErrorStreamCaptureUnsupported);
     device.make();
     size_t at;
@@ -243,6 +272,7 @@ static cudaError_t copy_down(void *to, const void *from, size_t bytes, cudaStrea
 
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
     const bool up = device.holds(to), down = device.holds(from);
+    if (standing() != cudaSuccess) return last;
     if (up != (kind == cudaMemcpyHostToDevice || kind == cudaMemcpyDeviceToDevice) ||
         down != (kind == cudaMemcpyDeviceToHost || kind == cudaMemcpyDeviceToDevice))
         return fails(cudaErrorInvalidValue);
@@ -456,5 +486,8 @@ void tc_emulator_launch(cudaStream_t stream, dim3 blocks, dim3 block, work kerne
         fails(cudaErrorInvalidConfiguration);
         return;
     }
-    put(stream, [=] { run_kernel(blocks, block, kernel); });
+    if (shall_fail())
+        put(stream, [] { faulted = true; });
+    else
+        put(stream, [=] { run_kernel(blocks, block, kernel); });
 }

@@ -1,0 +1,242 @@
+#!/usr/bin/env python3
+"""What PyTorch takes on this GPU for the work that `tocsin bench --device cuda` measures, in the same cases and under the
+same names.
+
+    torch_gpu.py [--device cuda] [--only NAME] [--repeat N] [--seconds S]
+
+PyTorch is shown at its best: every way of running a case that it has is tried (memory layouts; f32 with TF32, bf16
+autocast; eager, torch.compile, a captured CUDA graph), a way that fails is left out with a word on standard error, and
+the fastest that computes in a given precision counts. One JSON object a line on standard output:
+
+    {"name", "op", "batch", "precision", "ms", "way"}
+
+ms is the median over --repeat measurements of the mean of as many calls as fill a moment, with the GPU waited for at the
+end of each measurement and not in between. Ops:
+    train      loss, gradient, SGD with momentum and weight decay (training mode)
+    gradmatch  one gradient-matching step: the gradient by all parameters, its cosine to a fixed one, and the gradient of
+               that by the images (evaluation mode; double backward)
+    hvp        Hessian-vector product by double backward (training mode)
+bf16 autocast is tried for `train` only: autograd's double backward is compared in f32 and TF32."""
+import argparse
+import contextlib
+import json
+import sys
+import time
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+ap = argparse.ArgumentParser()
+ap.add_argument("--device", default="cuda")
+ap.add_argument("--only", default="")
+ap.add_argument("--repeat", type=int, default=5)
+ap.add_argument("--seconds", type=float, default=150, help="no new way of running a case is begun after so many")
+args = ap.parse_args()
+device = torch.device(args.device)
+on_gpu = device.type == "cuda"
+began = time.perf_counter()
+torch.manual_seed(0)
+torch.backends.cudnn.benchmark = True
+
+
+# ---- the networks, as in the zoo ----
+
+class Block(nn.Module):
+    def __init__(self, inside, outside, stride):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inside, outside, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(outside)
+        self.conv2 = nn.Conv2d(outside, outside, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outside)
+        same = stride == 1 and inside == outside
+        self.shortcut = nn.Identity() if same else nn.Sequential(
+            nn.Conv2d(inside, outside, 1, stride, bias=False), nn.BatchNorm2d(outside))
+
+    def forward(self, x):
+        y = F.relu(self.bn1(self.conv1(x)))
+        return F.relu(self.bn2(self.conv2(y)) + self.shortcut(x))
+
+
+class ResNet18(nn.Module):
+    """For 32x32 images: a 3x3 stem, no max pooling."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, width, 3, 1, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        blocks, inside = [], width
+        for stage in range(4):
+            outside = width << stage
+            for i in range(2):
+                blocks.append(Block(inside, outside, 2 if stage and not i else 1))
+                inside = outside
+        self.blocks = nn.Sequential(*blocks)
+        self.linear = nn.Linear(inside, 10)
+
+    def forward(self, x):
+        y = self.blocks(F.relu(self.bn1(self.conv1(x))))
+        return self.linear(y.mean((2, 3)))
+
+
+def lenet():
+    return nn.Sequential(
+        nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10))
+
+
+def mlp():
+    return nn.Sequential(nn.Flatten(), nn.Linear(784, 784), nn.LeakyReLU(0.2), nn.Linear(784, 784),
+                         nn.LeakyReLU(0.2), nn.Linear(784, 10))
+
+
+CASES = [  # name, network, image, batch, ops; as bench.c has them
+    ("resnet18-w64-b128", lambda: ResNet18(64), (3, 32, 32), 128, ("train", "gradmatch", "hvp")),
+    ("resnet18-w64-b512", lambda: ResNet18(64), (3, 32, 32), 512, ("train", "gradmatch")),
+    ("lenet-b128", lenet, (1, 28, 28), 128, ("train", "hvp")),
+    ("mlp-b128", mlp, (1, 28, 28), 128, ("train", "hvp")),
+]
+
+
+# ---- the work ----
+
+def wait():
+    if on_gpu:
+        torch.cuda.synchronize()
+
+
+def train_step(net, x, y, precision):
+    net.train()
+    optimiser = torch.optim.SGD(net.parameters(), lr=1e-3, momentum=0.9, weight_decay=5e-4, foreach=True)
+    cast = torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else contextlib.nullcontext()
+
+    def step():
+        optimiser.zero_grad(set_to_none=True)
+        with cast:
+            loss = F.cross_entropy(net(x), y)
+        loss.backward()
+        optimiser.step()
+
+    return step
+
+
+def dot(a, b):
+    return sum((p * q).sum() for p, q in zip(a, b))
+
+
+def hvp_step(net, x, y, precision):
+    net.train()
+    params = list(net.parameters())
+    v = [torch.randn_like(p) for p in params]
+
+    def step():
+        g = torch.autograd.grad(F.cross_entropy(net(x), y), params, create_graph=True)
+        return torch.autograd.grad(dot(g, v), params)
+
+    return step
+
+
+def gradmatch_step(net, x, y, precision):
+    net.eval()
+    params = list(net.parameters())
+    v = [torch.randn_like(p) for p in params]
+    size = dot(v, v).sqrt()
+    delta = torch.zeros_like(x, requires_grad=True)
+
+    def step():
+        g = torch.autograd.grad(F.cross_entropy(net(x + delta), y), params, create_graph=True)
+        return torch.autograd.grad(1 - dot(g, v) / (dot(g, g).sqrt() * size), [delta])
+
+    return step
+
+
+STEPS = {"train": train_step, "hvp": hvp_step, "gradmatch": gradmatch_step}
+
+
+def captured(step):
+    """The step as one CUDA graph."""
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        for _ in range(3):
+            step()
+    torch.cuda.current_stream().wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        step()
+    return graph.replay
+
+
+# ---- measuring ----
+
+def median_ms(step):
+    for _ in range(3):
+        step()
+    wait()
+    start = time.perf_counter()
+    step()
+    wait()
+    once = time.perf_counter() - start
+    calls = max(1, min(200, int(0.1 / max(once, 1e-6)))) if on_gpu else 1
+    times = []
+    for _ in range(args.repeat):
+        start = time.perf_counter()
+        for _ in range(calls):
+            step()
+        wait()
+        times.append((time.perf_counter() - start) / calls)
+    return 1e3 * sorted(times)[len(times) // 2]
+
+
+def ways(op, name):
+    """(precision, channels last, compiled, captured), the most promising first."""
+    layouts = (True, False) if name.startswith("resnet") else (False,)
+    for precision in ("tf32", "f32", "bf16") if op == "train" else ("tf32", "f32"):
+        for last in layouts:
+            if op == "train" and on_gpu:
+                yield precision, last, True, True
+            if on_gpu:
+                yield precision, last, False, True
+            yield precision, last, False, False
+
+
+def run(make, image, batch, op, way):
+    precision, last, compiled, graph = way
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision != "f32"
+    net, x = make().to(device), torch.randn(batch, *image, device=device)
+    y = torch.randint(0, 10, (batch,), device=device)
+    if last:
+        net, x = net.to(memory_format=torch.channels_last), x.contiguous(memory_format=torch.channels_last)
+    step = STEPS[op](torch.compile(net) if compiled else net, x, y, precision)
+    return median_ms(captured(step) if graph else step)
+
+
+def describe(way):
+    precision, last, compiled, graph = way
+    return " ".join(["channels-last" if last else "channels-first", "torch.compile" if compiled else "eager"] +
+                    ["graph"] * graph)
+
+
+def main():
+    for name, make, image, batch, ops in CASES:
+        if args.only not in name:
+            continue
+        for op in ops:
+            best = {}
+            for way in ways(op, name):
+                if time.perf_counter() - began > args.seconds and best.get(way[0]):
+                    continue
+                try:
+                    ms = run(make, image, batch, op, way)
+                except Exception as why:  # a way that this PyTorch, or this machine, has not
+                    print(f"{name} {op} {way[0]} {describe(way)}: {str(why).splitlines()[:1]}", file=sys.stderr)
+                    wait()
+                    continue
+                if way[0] not in best or ms < best[way[0]][0]:
+                    best[way[0]] = (ms, describe(way))
+            for precision, (ms, how) in best.items():
+                print(json.dumps({"name": name, "op": op, "batch": batch, "precision": precision, "ms": round(ms, 4),
+                                  "way": how}), flush=True)
+
+
+main()

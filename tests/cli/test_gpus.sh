@@ -1,0 +1,94 @@
+# What the program does around GPUs: says what is missing before anything is done, spreads its workers over what there
+# is, and stores nothing that a failed one has computed. $3: a plug-in that passes the processor off as GPUs (lent_gpu.c).
+mpirun=$2 lent=$3
+set -- "$1" "$2" "$4"
+. "$(dirname "$0")/studies.sh"
+export TOCSIN_CUDA_PLUGIN=$lent
+short='--set trials=2 --set surrogate.train.epochs=2 --set victim.train.epochs=2 --set attacks.1.steps=2 --set attacks.2.steps=2'
+
+# ---- what is missing is said in one line, and nothing is begun ----
+gone="device cuda: libtocsin-cuda.so is neither beside the program nor in"
+for how in '' '--plan' '--plan --no-measure'; do
+    checks=$((checks + 1))
+    # shellcheck disable=SC2086
+    TOCSIN_CUDA_PLUGIN=/nowhere "$tocsin" run "$spec" --device cuda --out no $how >out.txt 2>err.txt
+    [ $? = 2 ] && [ ! -e no ] && [ "$(wc -l <err.txt)" = 1 ] && grep -q "^tocsin: $gone" err.txt || { fail "no plug-in $how"; cat err.txt; }
+done
+LENT_GPUS=0 refuse 2 'device cuda:0: this machine has 0; count from 0' run "$spec" --device cuda --out no
+LENT_GPUS=2 refuse 2 'device cuda:5: this machine has 2; count from 0' run "$spec" --device cuda --gpu 5 --out no
+refuse 2 "--set: precision is 'f16'; did you mean 'bf16'? It must be one of f32, tf32, bf16" run "$spec" --device cuda --precision f16 --out no
+TOCSIN_CUDA_PLUGIN=$tocsin
+export TOCSIN_CUDA_PLUGIN
+checks=$((checks + 1))
+"$tocsin" bench lenet --device cuda >out.txt 2>err.txt
+[ $? = 2 ] && grep -q '^tocsin: device cuda: ' err.txt || { fail 'a file that is no plug-in'; cat err.txt; }
+TOCSIN_CUDA_PLUGIN=$lent
+
+# ---- workers take turns; how many there are and on which GPU changes nothing ----
+holds 'one GPU' env LENT_LOG=log1 "$tocsin" run "$spec" $short --device cuda --out gpu1 --quiet
+checks=$((checks + 1))
+[ "$(sort -u log1)" = '0 0' ] && [ "$(wc -l <log1)" = 1 ] || { fail 'one GPU is one job'; cat log1; }
+holds 'three GPUs' env LENT_GPUS=3 LENT_LOG=log3 "$tocsin" run "$spec" $short --device cuda --precision tf32 --out gpu3 --quiet
+checks=$((checks + 1))
+[ "$(sort log3 | tr '\n' ,)" = '0 1,1 1,2 1,' ] || { fail 'a job for each GPU'; cat log3; }
+holds 'four jobs on two' env LENT_GPUS=2 LENT_LOG=log4 "$tocsin" run "$spec" $short --device cuda --jobs 4 --out jobs4 --quiet
+checks=$((checks + 1))
+[ "$(sort log4 | tr '\n' ,)" = '0 0,0 0,1 0,1 0,' ] || { fail 'four jobs on two GPUs'; cat log4; }
+same 'jobs on several GPUs' gpu1 jobs4
+checks=$((checks + 1))
+grep -q '"gpu": "2 lent GPUs"' jobs4/results.json && grep -q '2 lent GPUs' jobs4/report.html || fail 'the GPU is in the results'
+
+# ---- phases: the precision makes others, which GPU it is does not, nor does it hinder --resume ----
+keys() { python3 -c 'import sqlite3, sys
+for row in sqlite3.connect(sys.argv[1] + "/run.db").execute("SELECT key FROM phase ORDER BY number"): print(*row)' "$1"; }
+checks=$((checks + 2))
+[ "$(keys gpu1)" = "$(keys jobs4)" ] || fail 'the number of GPUs is in a key'
+[ "$(keys gpu1)" != "$(keys gpu3)" ] || fail 'the precision is in no key'
+cp -r gpu1 moved
+holds 'another GPU goes on' env LENT_GPUS=2 "$tocsin" run "$spec" $short --device cuda --gpu 1 --out moved --resume --quiet
+checks=$((checks + 1))
+LENT_GPUS=1 "$tocsin" run "$spec" $short --device cuda --precision bf16 --out moved --resume >out.txt 2>err.txt
+[ $? = 2 ] && grep -q 'precision was "f32", now it is "bf16"' err.txt || { fail 'another precision goes on'; cat err.txt; }
+printf 'extends: %s\ndevice: cuda\nsweep:\n  grid:\n    precision: [f32, bf16]\n' "$spec" >precisions.yaml
+checks=$((checks + 1))
+"$tocsin" run precisions.yaml $short --plan --no-measure --json >out.txt 2>err.txt && python3 -c 'import json, sys
+plan = json.load(open("out.txt"))
+assert {c["factors"]["precision"] for c in plan["cells"]} == {"f32", "bf16"} and plan["phases"]["clean"]["to_be_done"] == 4' ||
+    { fail 'a sweep over the precision'; cat err.txt; }
+
+# ---- a GPU that fails: its worker ends, nothing it gave is stored, another does the phase again ----
+for patience in 1 2 4; do
+    checks=$((checks + 1))
+    LENT_GPUS=2 LENT_FAULT=1 LENT_PATIENCE=$patience "$tocsin" run "$spec" $short --device cuda --out fault$patience >out.txt 2>err.txt
+    status=$?
+    [ $status = 0 ] && grep -q '^tocsin: worker 2 died at .* of: device cuda:1: gone; 1 of 2 are left$' err.txt || { fail "a failed GPU: status $status"; cat err.txt; }
+    same "a GPU that fails after $patience" gpu1 fault$patience
+done
+checks=$((checks + 1))
+LENT_FAULT=0 LENT_PATIENCE=3 "$tocsin" run "$spec" $short --device cuda --out all >out.txt 2>err.txt
+status=$?
+[ $status = 1 ] && tail -n 1 err.txt | grep -q '^tocsin: the last worker died at .* of: device cuda:0: gone; look for what killed it' || { fail "the only GPU: status $status"; cat err.txt; }
+holds 'goes on when it is mended' "$tocsin" run "$spec" $short --device cuda --out all --resume --quiet
+same 'a failed GPU changes nothing' gpu1 all
+checks=$((checks + 1))
+LENT_FAULT=0 "$tocsin" train "$spec" $short --device cuda --out w.safetensors >out.txt 2>err.txt
+[ $? = 1 ] && grep -q '^tocsin: device cuda:0: gone$' err.txt && [ ! -e w.safetensors ] || { fail 'train on a failing GPU'; cat err.txt; }
+
+# ---- MPI: local numbers, a rank that cannot go on, a node without ----
+case $mpirun in no | none) skip 'mpirun is not here'; finish ;; esac
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none
+export OMPI_MCA_btl_vader_single_copy_mechanism=none ASAN_OPTIONS=detect_leaks=0
+export LENT_GPUS=2
+holds 'ranks' env LENT_LOG=ranks "$mpirun" -n 4 "$tocsin" run "$spec" $short --device cuda --out mpi --quiet
+checks=$((checks + 1))
+[ "$(sort ranks | tr '\n' ,)" = '0 0,0 0,1 0,' ] || { fail 'ranks take turns'; cat ranks; }
+same 'ranks on two GPUs' gpu1 mpi
+checks=$((checks + 1))
+LENT_FAULT=1 LENT_PATIENCE=2 timeout 60 "$mpirun" -n 3 "$tocsin" run "$spec" $short --device cuda --out mpifault >out.txt 2>err.txt
+status=$?
+[ $status = 0 ] && grep -q 'worker 2 died at .* of: device cuda:1: gone; 1 of 2 are left$' err.txt || { fail "a failed GPU of a rank: status $status"; cat err.txt; }
+same 'a failed GPU of a rank' gpu1 mpifault
+checks=$((checks + 1))
+LENT_GPUS=0 "$mpirun" -n 2 "$tocsin" run "$spec" --device cuda --out mpino >out.txt 2>err.txt
+grep -q '^tocsin: mpi: rank 1 on .*: device cuda:0: this machine has 0' err.txt && [ ! -e mpino ] || { fail 'a rank without GPU'; cat err.txt; }
+finish
