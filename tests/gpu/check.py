@@ -1,0 +1,273 @@
+#!/usr/bin/env python3
+"""`./dev gpu-check`: everything that can only be said with a GPU at hand, in one go of ten minutes at most, from nothing
+but programs that were built before (here, or elsewhere: pack.sh) and, where there is one, PyTorch.
+
+    1  every kernel, and whole networks' grad and grad_jvp, against the reference backend
+    2  a small study on cuda and on cpu: trained networks agree in accuracy, poisons in the objective
+    3  the matching gradient in f32, tf32 and bf16 against the one in double precision
+    4  times, beside PyTorch's for the same work in the same run, and the floors that Tocsin sets itself
+    --long: the accuracy of victims in each precision over five seeds, and what one whole trial on 50,000 images takes
+
+Prints what it finds as it goes, and at the end one table; OUT/gpu-check.json holds all of it. Ends with 1 where 1 to 3 say
+that something is wrong; times are reported, not judged. Python's own library is enough."""
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+
+# What a study is made of, for a GPU and (--tiny) for one that is emulated by a processor.
+FULL = dict(source="shapes10", per_class=400, model="resnet18, width: 16", epochs=4, batch=128, steps=50, repeat=5,
+            network="resnet18 16", bench=["b128", "b512"], near=0.08)
+TINY = dict(source="glyphs", per_class=12, model="lenet", epochs=1, batch=24, steps=2, repeat=1,
+            network="lenet 0", bench=["lenet-b16"], near=0.5)
+
+# Dense peaks in TFLOP/s by a word in the GPU's name, from NVIDIA's data sheets: f32, tf32, bf16.
+PEAKS = {"H200": (67, 494, 989), "H100": (67, 494, 989), "H800": (67, 494, 989), "B200": (75, 1125, 2250),
+         "A100": (19.5, 156, 312), "A10": (31, 62, 125), "L40S": (91, 183, 362), "L4": (30, 60, 121), "T4": (8, 8, 8)}
+PRECISIONS = ("f32", "tf32", "bf16")
+
+
+def floor_of(name, op):
+    """How many times as fast as PyTorch (issue 5)."""
+    if not name.startswith("resnet18"):
+        return 5
+    return 1.2 if op == "train" else 3
+
+
+class Check:
+    def __init__(self, args):
+        self.args, self.size = args, TINY if args.tiny else FULL
+        self.began = time.time()
+        self.found = {"wrong": [], "left_out": []}
+        self.env = dict(os.environ, TOCSIN_CUDA_PLUGIN=args.plugin, TOCSIN_TEST_DEVICE="cuda")
+        if args.libraries:
+            old = os.environ.get("LD_LIBRARY_PATH")
+            self.env["LD_LIBRARY_PATH"] = args.libraries + (":" + old if old else "")
+
+    def say(self, text):
+        print(f"[{time.time() - self.began:5.0f} s] {text}", flush=True)
+
+    def wrong(self, text):
+        self.found["wrong"].append(text)
+        self.say("WRONG: " + text)
+
+    def left_out(self, text):
+        self.found["left_out"].append(text)
+        self.say("left out: " + text)
+
+    def run(self, command, seconds, env=None):
+        """(status, standard output, what it complained of); status 124: it took too long."""
+        try:
+            done = subprocess.run(command, env=env or self.env, capture_output=True, text=True, timeout=seconds)
+            return done.returncode, done.stdout, done.stderr.strip()
+        except subprocess.TimeoutExpired as late:
+            return 124, (late.stdout or b"").decode(errors="replace"), f"not done after {seconds} s"
+
+    # ---- 1 ----
+    def kernels(self):
+        rows = self.found["tests"] = []
+        for program in self.args.test:
+            start = time.time()
+            status, out, errors = self.run([program], self.args.patience)
+            name = os.path.basename(program)
+            rows.append({"test": name, "status": status, "seconds": round(time.time() - start, 1)})
+            self.say(f"{name}: {'passed' if status == 0 else 'FAILED'} in {rows[-1]['seconds']} s")
+            if status:
+                tail = [line for line in (out + "\n" + errors).splitlines() if "ERROR" in line or "FAILED" in line]
+                self.wrong(f"{name} against the reference: status {status}\n    " + "\n    ".join(tail[:20]))
+
+    # ---- 2 ----
+    def spec(self, device, **changes):
+        s = dict(self.size, device=device, precision="f32", seed=3, trials=1, sweep="")
+        s.update(changes)
+        train = f"{{epochs: {s['epochs']}, batch: {s['batch']}, rate: 0.05}}"
+        text = f"""name: gpu-check
+seed: {s['seed']}
+trials: {s['trials']}
+device: {s['device']}
+precision: {s['precision']}
+dataset: {{source: {s['source']}, train_per_class: {s['per_class']}, test_per_class: {max(10, s['per_class'] // 4)}}}
+threat: {{epsilon: 16, ratio: 0.05}}
+surrogate: {{model: {s['model']}, train: {train}}}
+victim: {{model: {s['model']}, train: {train}}}
+attacks:
+  - {{name: gradient-matching, steps: {s['steps']}, restarts: 1}}
+{s['sweep']}"""
+        path = os.path.join(self.args.out, f"{device}.yaml")
+        with open(path, "w") as file:
+            file.write(text)
+        return path
+
+    def study(self, device, seconds, **changes):
+        """results.json of a study, or None."""
+        folder = os.path.join(self.args.out, "study-" + device + ("-long" if changes else ""))
+        command = [self.args.tocsin, "run", self.spec(device, **changes), "--out", folder, "--overwrite", "--quiet"]
+        status, _, errors = self.run(command + ["--threads", "0", "--jobs", "1"], seconds)
+        if status:
+            self.wrong(f"a study on {device}: status {status}: {errors[-500:]}")
+            return None
+        with open(os.path.join(folder, "results.json")) as file:
+            return json.load(file)
+
+    def studies(self):
+        both = {device: self.study(device, self.args.patience) for device in ("cuda", "cpu")}
+        if not all(both.values()):
+            return
+        self.found["gpu"] = both["cuda"]["machine"].get("gpu", "?")
+        rows = {}
+        for device, results in both.items():
+            cell = next(c for c in results["cells"] if c["factors"]["attack"] == "gradient-matching")
+            trial = next(t for t in results["trials"] if t["cell"] == results["cells"].index(cell))
+            rows[device] = {"clean_accuracy": cell["metrics"]["clean_accuracy"]["mean"],
+                            "accuracy": cell["metrics"]["accuracy"]["mean"],
+                            "objective": trial.get("objective", trial["metrics"].get("objective")),
+                            "seconds": cell["seconds"]}
+            self.say(f"a study on {device}: {rows[device]}")
+        self.found["study"] = rows
+        for what in ("clean_accuracy", "accuracy", "objective"):
+            a, b = rows["cuda"][what], rows["cpu"][what]
+            if a is None and b is None:
+                continue
+            if a is None or b is None or not abs(a - b) <= self.size["near"]:
+                self.wrong(f"{what} of a study: {a} on cuda, {b} on cpu")
+
+    # ---- 3 ----
+    def matching(self):
+        status, out, errors = self.run([self.args.evidence] + self.size["network"].split(), self.args.patience)
+        if status:
+            return self.wrong(f"the matching gradient: status {status}: {errors[-500:]}")
+        rows = self.found["matching_gradient"] = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+        for row in rows:
+            self.say(f"matching gradient in {row['precision']}: cosine to double precision {row['cosine']:.9f}, "
+                     f"length {row['length']:.6f} of it")
+            if row["precision"] == "f32" and not row["cosine"] > 0.9999:
+                self.wrong(f"the matching gradient in f32 has a cosine of {row['cosine']} to the one in double precision")
+
+    # ---- 4 ----
+    def own_times(self):
+        rows = []
+        for precision in PRECISIONS if not self.args.tiny else PRECISIONS[:1]:
+            for name in self.size["bench"]:
+                path = os.path.join(self.args.out, f"bench-{precision}-{name}.json")
+                status, _, errors = self.run([self.args.tocsin, "bench", name, "--device", "cuda", "--precision", precision,
+                                              "--repeat", str(self.size["repeat"]), "--json", path, "--quiet"],
+                                             self.args.patience)
+                if status:
+                    self.wrong(f"bench {name} in {precision}: status {status}: {errors[-300:]}")
+                    continue
+                with open(path) as file:
+                    rows += [dict(row, precision=precision) for row in json.load(file)]
+        self.say(f"{len(rows)} times of Tocsin")
+        return rows
+
+    def peer_times(self):
+        left = max(30, self.args.budget - (time.time() - self.began) - 30)
+        command = [self.args.python, self.args.peer, "--seconds", str(int(0.7 * left))]
+        if self.args.tiny:
+            command += ["--device", "cpu", "--only", "lenet", "--repeat", "1", "--seconds", "0"]
+        if not self.args.peer or self.run([self.args.python, "-c", "import torch"], 120, os.environ)[0]:
+            self.left_out(f"PyTorch beside: {self.args.python or 'python3'} has no torch")
+            return []
+        status, out, errors = self.run(command, left, os.environ)
+        for line in errors.splitlines()[:40]:
+            self.say("PyTorch: " + line[:200])
+        if status:
+            self.left_out(f"some of PyTorch's times: status {status}")
+        return [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+
+    def times(self):
+        self.found["bench"], self.found["peer"] = self.own_times(), self.peer_times()
+        self.found["ratios"] = compare(self.found["bench"], self.found["peer"])
+
+    # ---- --long ----
+    def long(self):
+        precisions = ", ".join(PRECISIONS)
+        sweep = f"sweep:\n  grid:\n    precision: [{precisions}]\n"
+        results = self.study("cuda", 3000, trials=5, seed=11, per_class=1000, epochs=10, steps=100, sweep=sweep)
+        if results:
+            self.found["victims"] = [
+                {"precision": c["factors"].get("precision"), "attack": c["factors"]["attack"],
+                 "accuracy": c["metrics"]["accuracy"], "clean_accuracy": c["metrics"]["clean_accuracy"]}
+                for c in results["cells"]]
+            for row in self.found["victims"]:
+                self.say(f"victims over five seeds: {row}")
+        results = self.study("cuda", 3000, model="resnet18, width: 64", per_class=5000, epochs=40, steps=250,
+                             precision=self.args.precision)
+        if results:
+            self.found["trial"] = results["cells"][-1]["seconds"]
+            self.say(f"a trial on 50,000 images: {self.found['trial']} (the paper: 157 s for crafting alone)")
+
+    # ---- all of it ----
+    def table(self):
+        peaks = next((p for word, p in PEAKS.items() if word in self.found.get("gpu", "")), None)
+        theirs = {(r["name"], r["op"], r["precision"]): r for r in self.found.get("peer", [])}
+        lines = [f"{'name':<20}{'op':<11}{'batch':>6}{'maths':>7}{'ms':>10}{'images/s':>11}{'TFLOP/s':>9}{'MFU':>7}"
+                 f"{'PyTorch ms':>12}{'ratio':>7}  PyTorch's way"]
+        for r in self.found.get("bench", []):
+            peer = theirs.get((r["name"], r["op"], r["precision"]))
+            mfu = f"{100 * r['gflops'] / 1e3 / peaks[PRECISIONS.index(r['precision'])]:.1f}%" if peaks else "?"
+            tail = f"{peer['ms']:12.3f}{peer['ms'] / r['ms']:7.2f}  {peer['way']}" if peer else f"{'-':>12}{'-':>7}"
+            lines.append(f"{r['name']:<20}{r['op']:<11}{r['batch']:>6}{r['precision']:>7}{r['ms']:10.3f}"
+                         f"{1e3 * r['batch'] / r['ms']:11.0f}{r['gflops'] / 1e3:9.2f}{mfu:>7}{tail}")
+        lines += ["", f"{'fastest against fastest':<31}{'ratio':>7}{'wanted':>8}"]
+        for r in self.found.get("ratios", []):
+            lines.append(f"{r['name']:<20}{r['op']:<11}{r['ratio']:7.2f}{r['floor']:8.1f}  "
+                         f"{'reached' if r['ratio'] >= r['floor'] else 'MISSED'}")
+        return lines
+
+    def everything(self):
+        os.makedirs(self.args.out, exist_ok=True)
+        self.kernels()
+        self.studies()
+        self.matching()
+        self.times()
+        if self.args.long:
+            self.long()
+        self.found["seconds"] = round(time.time() - self.began, 1)
+        print("\n" + self.found.get("gpu", "no GPU was used") + "\n" + "\n".join(self.table()))
+        with open(os.path.join(self.args.out, "gpu-check.json"), "w") as file:
+            json.dump(self.found, file, indent=1)
+        passed = sum(r["status"] == 0 for r in self.found["tests"])
+        print(f"\n{passed} of {len(self.found['tests'])} test programs passed, {len(self.found['wrong'])} things are wrong, "
+              f"{len(self.found['left_out'])} left out, {self.found['seconds']:.0f} s; all of it: {self.args.out}/gpu-check.json")
+        return 1 if self.found["wrong"] or not self.found["tests"] else 0
+
+
+def compare(ours, theirs):
+    """Each at its fastest. Second derivatives: in f32 and TF32, where both can."""
+    def best(rows):
+        found = {}
+        for r in rows:
+            if r["op"] != "train" and r["precision"] == "bf16":
+                continue
+            key = (r["name"], r["op"])
+            found[key] = min(found.get(key, r["ms"]), r["ms"])
+        return found
+    mine, peers = best(ours), best(theirs)
+    return [{"name": name, "op": op, "ratio": peers[name, op] / ms, "floor": floor_of(name, op)}
+            for (name, op), ms in mine.items() if (name, op) in peers]
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("--tocsin", required=True, help="the program")
+    ap.add_argument("--plugin", required=True, help="libtocsin-cuda.so")
+    ap.add_argument("--evidence", required=True, help="the program matching-gradient")
+    ap.add_argument("--test", action="append", default=[], help="a test program; may be repeated")
+    ap.add_argument("--libraries", default="", help="folders of shared libraries, for these programs only")
+    ap.add_argument("--peer", default="", help="torch_gpu.py")
+    ap.add_argument("--python", default=sys.executable, help="the Python that has PyTorch")
+    ap.add_argument("--out", default="out/gpu-check")
+    ap.add_argument("--precision", default="tf32", help="of --long's whole trial")
+    ap.add_argument("--tiny", action="store_true", help="sizes for a GPU that a processor emulates")
+    ap.add_argument("--long", action="store_true")
+    ap.add_argument("--budget", type=float, default=580, help="seconds for all but --long")
+    ap.add_argument("--patience", type=float, default=150, help="seconds for one program")
+    args = ap.parse_args()
+    sys.exit(Check(args).everything())
+
+
+if __name__ == "__main__":
+    main()
