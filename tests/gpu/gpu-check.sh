@@ -48,16 +48,17 @@ build() {
     say "building the plug-in with $nvcc"
     made=$here/plugin/made
     mkdir -p "$made"
-    common="-I$here/plugin/src -I$here/plugin/include -DTOCSIN_VERSION=\"$(cat "$here/plugin/version")\""
+    common="-I$here/plugin/src -I$here/plugin/include"
+    version=$(cat "$here/plugin/version")
     for file in "$here"/plugin/src/compute/cuda/*.cu; do
         # shellcheck disable=SC2086
-        "$nvcc" -std=c++17 -O3 --extended-lambda -lineinfo -arch=native $common $headers -Xcompiler -fPIC,-fvisibility=hidden \
+        "$nvcc" -std=c++17 -O3 --extended-lambda -lineinfo -arch="${TOCSIN_GPU_ARCH:-native}" $common $headers -Xcompiler -fPIC,-fvisibility=hidden \
             -c "$file" -o "$made/$(basename "$file").o" &
     done
     wait
     for file in "$here"/plugin/src/compute/cuda/*.c; do
         # shellcheck disable=SC2086
-        cc -std=gnu17 -O2 -fPIC -fvisibility=hidden $common $headers ${cuda:+-I"$cuda/include"} -c "$file" -o "$made/$(basename "$file").o" || return 1
+        cc -std=gnu17 -O2 -fPIC -fvisibility=hidden -DTOCSIN_VERSION="\"$version\"" $common $headers ${cuda:+-I"$cuda/include"} -c "$file" -o "$made/$(basename "$file").o" || return 1
     done
     # shellcheck disable=SC2086
     c++ -shared -o "$made/libtocsin-cuda.so" "$made"/*.o "$here/plugin/libtocsin.a" $libs -fopenmp || return 1

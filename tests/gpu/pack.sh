@@ -1,5 +1,5 @@
 #!/bin/sh
-# pack.sh BUILD FILE.tar.gz TEST… — everything that gpu-check.sh needs on a machine that can build nothing of Tocsin: the
+# pack.sh BUILD FILE.tar.xz TEST… — everything that gpu-check.sh needs on a machine that can build nothing of Tocsin: the
 # programs, the plug-in, the shared libraries they were linked with but for the C library's and CUDA's own, and, for a
 # machine with another CUDA, the plug-in's sources with what they are linked with.
 set -eu
@@ -25,5 +25,5 @@ git ls-files include src | grep -E '\.h$|^src/compute/cuda/' | tar -c -T - | tar
 cp "$build/libtocsin.a" "$to/plugin/" # of which the plug-in takes the floors below it
 sed -n "s/^ *version: '\(.*\)',/\1/p" meson.build | head -n 1 >"$to/plugin/version"
 case $file in /*) ;; *) file=$PWD/$file ;; esac
-tar -C "$room" -c tocsin-gpu | gzip -6 >"$file"
+tar -C "$room" -c tocsin-gpu | xz -T0 -3 >"$file"
 echo "$file: $(($(wc -c <"$file") / 1000000)) MB; there: tar -xf $(basename "$file") && tocsin-gpu/gpu-check.sh"
