@@ -217,7 +217,7 @@ static void refusals(void **context) {
     refused((const char *[]){ASKED, "--batch", path("B.npz"), "--x-dot", path("flat.npy"), NULL}, "shape of x");
     refused((const char *[]){ASKED, "--batch", path("B.npz"), "--theta-dot", path("B.npz"), NULL}, "B.npz");
     refused((const char *[]){ASKED, "--batch", path("B.npz"), "--mode", "test", NULL}, "must be train or eval");
-    refused((const char *[]){ASKED, "--batch", path("B.npz"), "--backend", "gpu", NULL}, "cpu or reference");
+    refused((const char *[]){ASKED, "--batch", path("B.npz"), "--backend", "gpu", NULL}, "cpu, reference or cuda");
     refused((const char *[]){ASKED, "--batch", path("B.npz"), "--set", "width=4", NULL},
             "is [3, 2, 5, 5], not [4, 2, 5, 5]");
 }

@@ -25,7 +25,7 @@ wrong '' ": attacks: none is given; add a list of them, \`tocsin list attacks\` 
 wrong 'hello\n' ':1: holds a single value; a spec is a section (key: value), see docs/spec.md'
 wrong '[1, 2]\n' ':1: holds a list; a spec is a section (key: value), see docs/spec.md'
 wrong "$attacks"'trails: 3\n' ":3: trails: unknown key; did you mean 'trials'?"
-wrong "$attacks"'zebra: 3\n' ':3: zebra: unknown key; known here are name, seed, trials, device, threads, ensemble, keep_models, dataset, threat, landscape, surrogate, surrogates, victim, victims, attacks, defences, extends, sweep'
+wrong "$attacks"'zebra: 3\n' ':3: zebra: unknown key; known here are name, seed, trials, device, gpu, precision, deterministic, threads, ensemble, keep_models, dataset, threat, landscape, surrogate, surrogates, victim, victims, attacks, defences, extends, sweep'
 wrong "$attacks"'victim:\n  modle: lenet\n' ":4: victim.modle: unknown key; did you mean 'model'?"
 wrong "$attacks"'victim:\n  train:\n    epochs: 3\n    ecophs: 3\n' ":6: victim.train.ecophs: unknown key; did you mean 'epochs'?"
 wrong "$attacks"'    stepz: 3\n' ":3: attacks.1.stepz: unknown key; did you mean 'steps'?"
@@ -47,7 +47,7 @@ wrong '[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]\n' ':1: nested too deeply; a spec h
 wrong "$attacks"'seed: -1\n' ':3: seed is -1; must be 0 … 999999999999999'
 wrong "$attacks"'trials: 0\n' ':3: trials is 0; must be 1 … 1000000 (trials)'
 wrong "$attacks"'trials: some\n' ":3: trials is 'some'; must be a whole number, 1 … 1000000 (trials)"
-wrong "$attacks"'device: gpu\n' ":3: device is 'gpu'; did you mean 'cpu'? It must be one of cpu, reference"
+wrong "$attacks"'device: gpu\n' ":3: device is 'gpu'; did you mean 'cpu'? It must be one of cpu, reference, cuda"
 wrong "$attacks"'keep_models: maybe\n' ":3: keep_models is 'maybe'; must be true or false"
 wrong "$attacks"'threat:\n  epsilon: 256\n' ':4: threat.epsilon is 256; must be 0 … 255 (1/255)'
 wrong "$attacks"'threat:\n  epsilon: -1\n' ':4: threat.epsilon is -1; must be 0 … 255 (1/255)'
