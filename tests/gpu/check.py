@@ -9,7 +9,7 @@ but programs that were built before (here, or elsewhere: pack.sh) and, where the
     --long: the accuracy of victims in each precision over five seeds, and what one whole trial on 50,000 images takes
 
 Prints what it finds as it goes, and at the end one table; OUT/gpu-check.json holds all of it. Ends with 1 where 1 to 3 say
-that something is wrong; times are reported, not judged. Python's own library is enough."""
+that something is wrong, with 2 where there is no GPU; times are reported, not judged. Python's own library is enough."""
 import argparse
 import json
 import os
@@ -219,6 +219,10 @@ attacks:
 
     def everything(self):
         os.makedirs(self.args.out, exist_ok=True)
+        status, _, errors = self.run([self.args.tocsin, "run", self.spec("cuda"), "--plan", "--no-measure", "--quiet"], 60)
+        if status:
+            print(f"gpu-check: {errors or status}", file=sys.stderr)
+            return 2
         self.kernels()
         self.studies()
         self.matching()
