@@ -57,7 +57,8 @@ static void test_sums(void **state) {
 
 static void test_optimisers(void **state) {
     (void)state;
-    static const tc_sgd sgd[] = {{0.1, 0, 1e-3, false}, {0.1, 0.9, 5e-4, false}, {0.05, 0.9, 5e-4, true}};
+    static const tc_sgd sgd[] = {
+        {0.1, 0, 1e-3, false, NULL}, {0.1, 0.9, 5e-4, false, NULL}, {0.05, 0.9, 5e-4, true, NULL}};
     for (int s = 0; s < SIZES; s++) {
         for (int kind = 0; kind < 3 + 8; kind++) {
             const size_t n = sizes[s];
@@ -65,7 +66,7 @@ static void test_optimisers(void **state) {
             for (int step = 1; step <= 2; step++) {
                 const pair g = noise(n);
                 const tc_adam adam = {0.01, 0.9, 0.99, 1e-6, kind & 1 ? 0.1 : 0, (kind & 2) != 0, (kind & 4) != 0,
-                                      step};
+                                      step, NULL};
                 BOTH(d) {
                     if (kind < 3)
                         ON(d, sgd_step, n, &sgd[kind], g.at[d], kind ? v.at[d] : NULL, theta.at[d]);
@@ -171,7 +172,7 @@ static void test_channels(void **state) {
             ON(d, scale, s, u.at[d], scale.at[d], y.at[d], true);
             ON(d, scale_reduce, s, x.at[d], u.at[d], ds.at[d], false);
             ON(d, scale_reduce, s, x.at[d], y.at[d], ds.at[d], true);
-            ON(d, dropout_mask, s, 0.25, tc_stream_make(6), mask.at[d]);
+            ON(d, dropout_mask, s, &(tc_dropout){.rate = 0.25, .stream = tc_stream_make(6)}, mask.at[d]);
         }
         same(sums, "channel_sums");
         same(rows, "column_sums");

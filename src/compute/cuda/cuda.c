@@ -11,9 +11,11 @@
 
 static bool went(tc_device *device, bool well, const char *what, const char *why) {
     tc_cuda_state *state = tc_cuda_state_of(device);
-    if (well || state->failed) return well;
-    state->failed = true;
-    snprintf(state->failure, sizeof state->failure, "%s: %s", what, why);
+    bool *already = state->recording ? &state->refused : &state->failed;
+    char *kept = state->recording ? state->refusal : state->failure;
+    if (well || *already) return well;
+    *already = true;
+    snprintf(kept, sizeof state->failure, "%s: %s", what, why);
     return false;
 }
 

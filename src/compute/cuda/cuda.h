@@ -41,6 +41,8 @@ typedef struct tc_cuda_state {
     char *stage;      /* host, pinned [TC_CUDA_STAGE] */
     bool failed;      /* something has: results from then on mean nothing, and the first failure is … */
     char failure[256];
+    bool recording, refused; /* between record_begin and record_end what fails was only refused; the first is … */
+    char refusal[256];
 } tc_cuda_state;
 
 static inline tc_cuda_state *tc_cuda_state_of(const tc_device *device) {

@@ -73,7 +73,7 @@ void tc_cuda_download_bytes(tc_device *device, void *to, const void *from, size_
     tc_cuda_went(device, cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, state->stream),
                  "copying from the GPU");
     tc_cuda_went(device, cudaStreamSynchronize(state->stream), "copying from the GPU");
-    if (state->failed) memset(to, 0xff, bytes);
+    if (state->failed || state->recording) memset(to, 0xff, bytes);
 }
 
 /* ---- reals, which are floats ---- */

@@ -66,6 +66,7 @@ struct tc_emulated_graph {
 
 struct tc_emulated_event {
     std::chrono::steady_clock::time_point at;
+    cudaStream_t stream = nullptr;
 };
 
 static void put(cudaStream_t stream, work step) {
@@ -300,12 +301,13 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned) {
 }
 
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+    event->stream = stream;
     put(stream, [=] { event->at = std::chrono::steady_clock::now(); });
     return cudaSuccess;
 }
 
-cudaError_t cudaEventSynchronize(cudaEvent_t) {
-    return cudaSuccess;
+cudaError_t cudaEventSynchronize(cudaEvent_t event) {
+    return event->stream ? cudaStreamSynchronize(event->stream) : cudaSuccess;
 }
 
 cudaError_t cudaEventElapsedTime(float *milliseconds, cudaEvent_t from, cudaEvent_t to) {
