@@ -132,6 +132,19 @@ static inline void same(pair p, const char *what) {
     same_to(p, 1e-5, what);
 }
 
+/* What `raw` made, to the last bit. */
+static inline void same_bytes(pair p, const char *what) {
+    unsigned char *x[2];
+    BOTH(d) {
+        x[d] = malloc(p.count ? p.count : 1);
+        assert_non_null(x[d]);
+        ON(d, download_bytes, x[d], p.at[d], p.count);
+    }
+    const bool equal = !memcmp(x[FAST], x[REFERENCE], p.count);
+    BOTH(d) free(x[d]);
+    if (!equal) fail_msg("%s: the bytes differ", what);
+}
+
 static inline void same_numbers(const double x[2], const char *what) {
     if (!(fabs(x[FAST] - x[REFERENCE]) <= 1e-5 * fmax(1, fabs(x[REFERENCE]))))
         fail_msg("%s: %.9g, expected %.9g", what, x[FAST], x[REFERENCE]);

@@ -2,8 +2,6 @@
 #include "compute/cuda/kernels.h"
 
 /* not written yet: to be taken out one by one */
-#pragma weak tc_cuda_sgd_step
-#pragma weak tc_cuda_adam_step
 #pragma weak tc_cuda_conv_create
 #pragma weak tc_cuda_conv_destroy
 #pragma weak tc_cuda_conv_pack
@@ -29,33 +27,8 @@
 #pragma weak tc_cuda_attention_backward
 #pragma weak tc_cuda_attention_tangent
 #pragma weak tc_cuda_attention_backward_tangent
-#pragma weak tc_cuda_activation
-#pragma weak tc_cuda_activation_backward
-#pragma weak tc_cuda_activation_tangent
-#pragma weak tc_cuda_activation_backward_tangent
-#pragma weak tc_cuda_max_pool
-#pragma weak tc_cuda_max_pool_gather
-#pragma weak tc_cuda_max_pool_scatter
-#pragma weak tc_cuda_average_pool
-#pragma weak tc_cuda_average_pool_backward
-#pragma weak tc_cuda_concat
-#pragma weak tc_cuda_slice
 #pragma weak tc_cuda_scale
 #pragma weak tc_cuda_scale_reduce
-#pragma weak tc_cuda_flatten
-#pragma weak tc_cuda_unflatten
-#pragma weak tc_cuda_to_layout
-#pragma weak tc_cuda_from_layout
-#pragma weak tc_cuda_dropout_mask
-#pragma weak tc_cuda_loss
-#pragma weak tc_cuda_loss_tangent
-#pragma weak tc_cuda_load_images
-#pragma weak tc_cuda_warp
-#pragma weak tc_cuda_warp_adjoint
-#pragma weak tc_cuda_blend
-#pragma weak tc_cuda_normalise
-#pragma weak tc_cuda_normalise_adjoint
-#pragma weak tc_cuda_project
 
 const tc_kernels tc_cuda_kernels = {
     .health = tc_cuda_health,
