@@ -96,12 +96,15 @@ void tc_cuda_from_layout(tc_device *device, tc_shape shape, const void *x, void 
 }
 
 /* Two elements share a block of random bits. */
-void tc_cuda_dropout_mask(tc_device *device, tc_shape shape, double rate, tc_stream stream, void *mask) {
+void tc_cuda_dropout_mask(tc_device *device, tc_shape shape, const tc_dropout *dropout, void *mask) {
     const size_t count = tc_shape_count(shape);
+    const double rate = dropout->rate;
     const real kept = (real)(rate < 1 ? 1 / (1 - rate) : 0);
-    const uint64_t key = stream.key;
+    const uint64_t given = dropout->stream.key, name = tc_cuda_name("layer"), layer = dropout->layer;
+    const tc_pace *pace = dropout->pace;
     real *to = (real *)mask;
     tc_cuda_each(device, (count + 1) / 2, "dropout_mask", [=] __device__(size_t pair) {
+        const uint64_t key = pace ? tc_cuda_child(pace->dropout, name, layer) : given;
         const tc_cuda_bits bits = tc_cuda_philox(key, pair, 0);
         for (int half = 0; half < 2; half++) {
             const size_t i = 2 * pair + (size_t)half;

@@ -8,9 +8,6 @@
 #pragma weak tc_cuda_conv_forward
 #pragma weak tc_cuda_conv_backward_data
 #pragma weak tc_cuda_conv_backward_weights
-#pragma weak tc_cuda_product_create
-#pragma weak tc_cuda_product_destroy
-#pragma weak tc_cuda_product_run
 #pragma weak tc_cuda_column_sums
 #pragma weak tc_cuda_channel_sums
 #pragma weak tc_cuda_channel_add
