@@ -4,12 +4,6 @@
 /* not written yet: to be taken out one by one */
 #pragma weak tc_cuda_sgd_step
 #pragma weak tc_cuda_adam_step
-#pragma weak tc_cuda_conv_create
-#pragma weak tc_cuda_conv_destroy
-#pragma weak tc_cuda_conv_pack
-#pragma weak tc_cuda_conv_forward
-#pragma weak tc_cuda_conv_backward_data
-#pragma weak tc_cuda_conv_backward_weights
 #pragma weak tc_cuda_column_sums
 #pragma weak tc_cuda_channel_sums
 #pragma weak tc_cuda_channel_add
