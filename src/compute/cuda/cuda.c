@@ -1,6 +1,7 @@
 /* cuda.c — opening a GPU, and keeping what went wrong on it until somebody asks. */
 #include "compute/cuda/cuda.h"
 
+#include "compute/cuda/convolution.h"
 #include "compute/cuda/kernels.h"
 #include "compute/plugin.h"
 
@@ -113,6 +114,7 @@ void tc_cuda_close(tc_device *device) {
     if (state->blas) cublasLtDestroy(state->blas);
     if (state->dnn) cudnnDestroy(state->dnn);
     if (state->stream) cudaStreamDestroy(state->stream);
+    tc_cuda_forget_algorithms(state);
     free(state->block);
     free(state);
     device->state = NULL;

@@ -58,6 +58,43 @@ void tc_cuda_release(tc_device *device, void *memory) {
     }
 }
 
+/* ---- shared by plans ---- */
+
+/* Layers ask for more and more: a little more than asked for keeps the number of stretches small. */
+static size_t generous(size_t bytes) {
+    enum { LEAST = 1 << 20, MOST = 64 << 20 };
+    size_t size = LEAST;
+    while (size < bytes && size < MOST) size *= 2;
+    return size < bytes ? bytes : size;
+}
+
+tc_status tc_cuda_scratch_take(tc_device *device, size_t bytes, tc_cuda_scratch **scratch, tc_error *error) {
+    tc_cuda_state *state = tc_cuda_state_of(device);
+    tc_cuda_scratch *made = NULL;
+    tc_status status = TC_OK;
+    *scratch = NULL;
+    if (!state->scratch || state->scratch->bytes < bytes) {
+        TC_TRY(tc_new(&made, 1, sizeof *made, error));
+        made->bytes = generous(bytes);
+        TC_TRY(tc_cuda_allocate(device, made->bytes, &made->memory, error));
+        state->scratch = made;
+        made = NULL;
+    }
+    *scratch = state->scratch;
+    (*scratch)->users++;
+done:
+    free(made);
+    return status;
+}
+
+void tc_cuda_scratch_return(tc_device *device, tc_cuda_scratch *scratch) {
+    tc_cuda_state *state = tc_cuda_state_of(device);
+    if (!scratch || --scratch->users > 0) return;
+    if (state->scratch == scratch) state->scratch = NULL;
+    tc_cuda_release(device, scratch->memory);
+    free(scratch);
+}
+
 /* ---- bytes ---- */
 
 void tc_cuda_upload_bytes(tc_device *device, void *to, const void *from, size_t bytes) {

@@ -2,12 +2,6 @@
 #include "compute/cuda/kernels.h"
 
 /* not written yet: to be taken out one by one */
-#pragma weak tc_cuda_conv_create
-#pragma weak tc_cuda_conv_destroy
-#pragma weak tc_cuda_conv_pack
-#pragma weak tc_cuda_conv_forward
-#pragma weak tc_cuda_conv_backward_data
-#pragma weak tc_cuda_conv_backward_weights
 #pragma weak tc_cuda_column_sums
 #pragma weak tc_cuda_channel_sums
 #pragma weak tc_cuda_channel_add
