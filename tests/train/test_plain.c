@@ -3,6 +3,7 @@
 #include "running.h"
 
 #include "train/trainer.h"
+#include "zoo/zoo.h"
 
 static const char *name_of_device(void) {
     const char *said = getenv("TOCSIN_TEST_DEVICE");
@@ -193,6 +194,28 @@ static void however_a_step_is_called_the_bits_are_the_same(void **state) {
     }
 }
 
+/* Every kernel of a network as large as they come, small. */
+static void a_residual_network_is_recorded(void **state) {
+    (void)state;
+    tc_error error;
+    const char *const settings[] = {"epochs=3", "batch=8", "crop=1", "flip=true", "rate=0.02", NULL};
+    const char *const sizes[] = {"width=4"};
+    setup s = make_setup(name_of_device(), true, 16, settings);
+    tc_weights a, b;
+    tc_model_free(s.model);
+    must(tc_zoo_build("resnet18", tc_nhwc(1, 8, 8, 3), 3, sizes, 1, &s.model, &error));
+    watch_table(&s);
+    const tc_train_result first = run(&s, 5, NULL, &a);
+    if (table.record_begin) assert_int_equal(replays, 5);
+    s.device->k = real_table;
+    forget_recording(&s);
+    const tc_train_result second = run(&s, 5, NULL, &b);
+    expect_same(&(variety){.name = "resnet18"}, &s, "recorded", &a, &b, first, second);
+    tc_weights_free(&a);
+    s.device->k = real_table;
+    end_setup(&s);
+}
+
 static void resuming_gives_the_same_bits(void **state) {
     (void)state;
     char folder[64], path[128];
@@ -299,6 +322,7 @@ static void divergence_is_one_clear_line(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(however_a_step_is_called_the_bits_are_the_same),
+        cmocka_unit_test(a_residual_network_is_recorded),
         cmocka_unit_test(resuming_gives_the_same_bits),
         cmocka_unit_test(samples_may_drop_out),
         cmocka_unit_test(steps_allocate_nothing),
