@@ -36,6 +36,7 @@ tc_status tc_plain_make(tc_trainer *t, tc_error *error) {
     walk->warp = t->samples.warp;
     t->device->k->upload_bytes(t->device, walk->answers, t->samples.labels, samples * sizeof *walk->answers);
     p->on = true;
+    p->drawn = -1;
 done:
     return status;
 }
@@ -62,28 +63,45 @@ void tc_plain_free(tc_trainer *t) {
 
 /* ---- an epoch ---- */
 
-static void set_pace(const tc_trainer *t, size_t step, int64_t number, tc_pace *pace) {
+/* Of the epoch's step number `step`, which is step number `number` of the run. */
+static void set_pace(const tc_trainer *t, int64_t epoch, size_t step, int64_t number, tc_pace *pace) {
     const size_t place = step * (size_t)t->batch, left = t->epoch_samples - place;
     const int n = left < (size_t)t->batch ? (int)left : t->batch;
-    *pace = tc_optimiser_pace(&t->run.optimiser, tc_trainer_rate(t, (int64_t)place, n), number + 1);
+    *pace = tc_optimiser_pace(&t->run.optimiser, tc_trainer_rate(t, epoch, (int64_t)place, n), number + 1);
     pace->dropout = tc_stream_child(t->stream, "dropout", (uint64_t)number).key;
+}
+
+static size_t steps_of_epoch(const tc_trainer *t) {
+    return (t->epoch_samples + (size_t)t->batch - 1) / (size_t)t->batch;
+}
+
+/* On the host. `first`: the number of the epoch's first step in the run. */
+static void draw(tc_trainer *t, int64_t epoch, int64_t first) {
+    tc_plain *p = &t->plain;
+    const size_t steps = steps_of_epoch(t);
+    tc_samples_begin_epoch(&t->samples, epoch);
+    for (size_t i = 0; i < steps; i++) set_pace(t, epoch, i, first + (int64_t)i, &p->paces[i]);
+    if (p->warps) tc_samples_warps(&t->samples, epoch, 0, t->epoch_samples, p->warps);
+    p->drawn = epoch;
+}
+
+void tc_plain_draw_next(tc_trainer *t) {
+    const bool settled = !t->run.samples; /* nobody will be asked which samples are kept */
+    if (settled && t->run.at.epoch + 1 < t->options->epochs) draw(t, t->run.at.epoch + 1, t->run.at.steps);
 }
 
 void tc_plain_begin(tc_trainer *t) {
     const tc_kernels *k = t->device->k;
     const tc_train_place *at = &t->run.at;
-    tc_walk *walk = &t->plain.walk;
-    const size_t samples = t->epoch_samples, batch = (size_t)t->batch, steps = (samples + batch - 1) / batch;
+    const tc_walk *walk = &t->plain.walk;
     const int64_t done = at->place / t->batch;
     const tc_count count = {.steps = done, .correct = at->correct, .loss = at->loss_sum};
-    walk->batch = t->batch;
-    for (size_t i = (size_t)done; i < steps; i++) set_pace(t, i, at->steps - done + (int64_t)i, &t->plain.paces[i]);
-    k->upload_bytes(t->device, walk->paces, t->plain.paces, steps * sizeof *walk->paces);
-    k->upload_bytes(t->device, walk->order, t->samples.order, samples * sizeof *walk->order);
+    if (t->plain.drawn != at->epoch) draw(t, at->epoch, at->steps - done);
+    t->plain.walk.batch = t->batch;
+    k->upload_bytes(t->device, walk->paces, t->plain.paces, steps_of_epoch(t) * sizeof *walk->paces);
+    k->upload_bytes(t->device, walk->order, t->samples.order, t->epoch_samples * sizeof *walk->order);
+    if (walk->warps) k->upload_bytes(t->device, walk->warps, t->plain.warps, t->epoch_samples * sizeof *walk->warps);
     k->upload_bytes(t->device, walk->count, &count, sizeof count);
-    if (!walk->warps) return;
-    tc_samples_warps(&t->samples, at->epoch, 0, samples, t->plain.warps);
-    k->upload_bytes(t->device, walk->warps, t->plain.warps, samples * sizeof *walk->warps);
 }
 
 void tc_plain_read(tc_trainer *t) {

@@ -25,6 +25,7 @@ typedef struct tc_plain {
     tc_warp *warps;                /* host [samples] */
     tc_pace *paces;                /* host [steps of the longest epoch] */
     tc_track track[TC_MAX_PASSES]; /* beside the trainer's passes */
+    int64_t drawn;                 /* for which epoch host arrays and order are; -1: none */
     bool unrecorded;               /* it was tried, and does not work */
 } tc_plain;
 
@@ -33,8 +34,10 @@ tc_status tc_plain_make(tc_trainer *trainer, tc_error *error);
 void tc_plain_free(tc_trainer *trainer);
 /* Before passes go. */
 void tc_plain_forget(tc_trainer *trainer);
-/* When the epoch's order is known, and where in it the run is: puts the rest of the epoch on the device. */
+/* Draws the epoch's order and all else, and puts it on the device; goes on from the run's place in it. */
 void tc_plain_begin(tc_trainer *trainer);
+/* Draws for the next epoch while the device is still at the last steps of this one. */
+void tc_plain_draw_next(tc_trainer *trainer);
 /* The next step, of n samples, which may not have happened when this returns. */
 void tc_plain_step(tc_trainer *trainer, int n);
 /* Waits, and brings the run's loss_sum and correct up to its place. */

@@ -159,14 +159,14 @@ done:
 }
 
 /* The rate in the middle of the step, so that milestones fall between steps and warm-up does not start at zero. */
-double tc_trainer_rate(const tc_trainer *t, int64_t place, int n) {
+double tc_trainer_rate(const tc_trainer *t, int64_t epoch, int64_t place, int n) {
     const double middle = ((double)place + 0.5 * n) / (double)t->epoch_samples;
-    return tc_schedule_rate(&t->schedule, (double)t->run.at.epoch + middle);
+    return tc_schedule_rate(&t->schedule, (double)epoch + middle);
 }
 
 static tc_status varied_step(tc_trainer *t, int n, tc_error *error) {
     tc_train_place *at = &t->run.at;
-    const double rate = tc_trainer_rate(t, at->place, n);
+    const double rate = tc_trainer_rate(t, at->epoch, at->place, n);
     const tc_tally tally = tc_trainer_gradient(t, n);
     if (!isfinite(tally.loss)) return diverged(t, at->steps + 1, error);
     tc_optimiser_step(&t->run.optimiser, rate, at->steps + 1, t->gradient, t->run.theta);
@@ -252,14 +252,19 @@ static tc_status loop(tc_trainer *t, tc_error *error) {
     t->started = t->saved = t->reported = tc_clock();
     while (at->epoch < t->options->epochs) {
         TC_TRY(tc_trainer_ask(t, error));
-        tc_samples_begin_epoch(&t->samples, at->epoch);
-        if (t->plain.on) tc_plain_begin(t);
+        if (t->plain.on)
+            tc_plain_begin(t);
+        else
+            tc_samples_begin_epoch(&t->samples, at->epoch);
         while ((size_t)at->place < t->epoch_samples) {
             TC_TRY(pause_if_asked(t, error));
             TC_TRY(step(t, error));
             TC_TRY(report_within(t, error));
         }
-        if (ahead(t)) TC_TRY(settle(t, error));
+        if (ahead(t)) {
+            tc_plain_draw_next(t);
+            TC_TRY(settle(t, error));
+        }
         end_epoch(t);
     }
 done:

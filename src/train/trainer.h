@@ -32,8 +32,8 @@ struct tc_trainer {
     double trained;                  /* images, by this process */
 };
 
-/* Of a step of n samples from `place` of this epoch on. */
-double tc_trainer_rate(const tc_trainer *trainer, int64_t place, int n);
+/* Of a step of n samples from `place` of an epoch on. */
+double tc_trainer_rate(const tc_trainer *trainer, int64_t epoch, int64_t place, int n);
 /* Everything that the steps need; device, model, view, options, hooks and stream are set. Free in any case. */
 tc_status tc_trainer_make(tc_trainer *trainer, const tc_weights *weights, tc_error *error);
 void tc_trainer_free(tc_trainer *trainer);

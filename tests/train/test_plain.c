@@ -138,7 +138,7 @@ static tc_train_result by_hand(setup *s, tc_weights *weights) {
         for (at->place = 0; (size_t)at->place < t.epoch_samples; at->place += t.batch, at->steps++) {
             const size_t left = t.epoch_samples - (size_t)at->place;
             const int n = left < (size_t)t.batch ? (int)left : t.batch;
-            const double rate = tc_trainer_rate(&t, at->place, n);
+            const double rate = tc_trainer_rate(&t, at->epoch, at->place, n);
             const tc_tally tally = tc_trainer_gradient(&t, n);
             tc_optimiser_step(&t.run.optimiser, rate, at->steps + 1, t.gradient, t.run.theta);
             sum.loss += tally.loss;
