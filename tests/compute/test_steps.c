@@ -167,13 +167,18 @@ static void recordings_are_replayed(void **state) {
     for (int i = 0; i < N; i++) assert_float_equal(after[i] / (-1023 * before[i]), 1, 1e-5);
     k->recording_free(fast, recording);
 
-    assert_int_equal(k->record_begin(fast, &error), TC_OK);
-    k->fill(fast, N, 5, y.at[FAST]);
-    assert_true(isnan(k->sum(fast, N, x.at[FAST]))); /* waits */
-    assert_int_equal(k->record_end(fast, &recording, &error), TC_FAILED);
-    assert_null(recording);
-    assert_non_null(strstr(error.message, "capturing"));
-    assert_int_equal(tc_device_health(fast, &error), TC_OK);
+    for (int kind = 0; kind < 3; kind++) {
+        void *memory = NULL;
+        assert_int_equal(k->record_begin(fast, &error), TC_OK);
+        k->fill(fast, N, 5, y.at[FAST]);
+        if (kind == 0) assert_true(isnan(k->sum(fast, N, x.at[FAST]))); /* waits */
+        if (kind == 1) k->upload_double(fast, y.at[FAST], before, N);
+        if (kind == 2) assert_int_equal(k->allocate(fast, 8, &memory, &error), TC_FAILED);
+        assert_int_equal(k->record_end(fast, &recording, &error), TC_FAILED);
+        assert_null(recording);
+        assert_non_null(strstr(error.message, "capturing"));
+        assert_int_equal(tc_device_health(fast, &error), TC_OK);
+    }
     k->download_double(fast, before, y.at[FAST], N);
     assert_memory_equal(before, after, sizeof before);
 }
