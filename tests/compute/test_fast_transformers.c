@@ -1,4 +1,4 @@
-/* The cpu device against the oracle: GELU over the whole range, layer normalisation and attention, and that they give
+/* Fast devices against the oracle: GELU over the whole range, layer normalisation and attention, and that they give
  * the same bits for any number of threads. */
 #include "pairs.h"
 
