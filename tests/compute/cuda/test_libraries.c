@@ -233,6 +233,22 @@ static void test_fusion(void **state) {
     tc_device_close(reference);
 }
 
+/* Where each channel goes alone, cuDNN is not asked. */
+static void test_channels_alone(void **state) {
+    (void)state;
+    static const conv_row alone = {2, 9, 8, 24, 24, 3, 2, 1, 24};
+    tc_device *reference = opened("reference", TC_F32_MATHS, false), *device = opened("cuda", TC_TF32_MATHS, false);
+    const tc_emulator_counts was = *tally;
+    numbers expected = computed(reference, &alone, true, false), all = computed(device, &alone, true, false);
+    for (int which = 0; which < PRODUCT; which++) assert_true(error_of(&all, &expected, which) < 1e-6);
+    assert_int_equal(tally->asked, was.asked);
+    assert_int_equal(tally->convolutions, was.convolutions);
+    drop(&all);
+    drop(&expected);
+    tc_device_close(device);
+    tc_device_close(reference);
+}
+
 /* ---- precision ---- */
 
 typedef struct expectation {
@@ -407,6 +423,7 @@ int main(void) {
         cmocka_unit_test_teardown(test_direct, as_usual),
         cmocka_unit_test_teardown(test_operands_are_aligned_or_not, as_usual),
         cmocka_unit_test_teardown(test_fusion, as_usual),
+        cmocka_unit_test_teardown(test_channels_alone, as_usual),
         cmocka_unit_test_teardown(test_precision, as_usual),
         cmocka_unit_test_teardown(test_plans_take_turns, as_usual),
         cmocka_unit_test_teardown(test_plans_that_fail, as_usual),
