@@ -105,12 +105,39 @@ static void test_direct_is_exact(void **state) {
     drop_plans(plan);
 }
 
+/* Parameters and their gradients begin anywhere in the flat vector, activations do not. */
+static void test_parameters_anywhere(void **state) {
+    (void)state;
+    static const conv_row rows[] = {
+        {2, 6, 5, 3, 8, 3, 1, 1, 1}, {2, 4, 4, 6, 10, 1, 1, 0, 1}, {2, 6, 6, 8, 8, 3, 1, 1, 8}};
+    for (size_t i = 0; i < 3 * 4; i++) {
+        const size_t shift = i & 3;
+        tc_convolution g = convolution_of(&rows[i / 4], 0, 0);
+        g.relu = true;
+        tc_conv_plan *plan[2];
+        const size_t weights = weight_count(&g), channels = (size_t)g.out.c;
+        const pair x = noise(tc_shape_count(g.in)), u = noise(tc_shape_count(g.out)),
+                   z = garbage(tc_shape_count(g.out));
+        const pair w = noise(weights + 4), b = noise(channels + 4), dw = noise(weights + 4), db = noise(channels + 4);
+        make_plans(&g, plan);
+        BOTH(d) {
+            tc_device *on = device[d];
+            on->k->conv_pack(plan[d], TC_WEIGHTS, tc_at(on, w.at[d], shift));
+            on->k->conv_forward(plan[d], TC_WEIGHTS, x.at[d], tc_at(on, b.at[d], shift), z.at[d], false);
+            on->k->conv_backward_weights(plan[d], x.at[d], u.at[d], tc_at(on, dw.at[d], shift),
+                                         tc_at(on, db.at[d], shift), shift & 1);
+        }
+        same(z, name_of(&g, "forward"));
+        same(dw, name_of(&g, "weights' gradient, and what lies beside it"));
+        same(db, name_of(&g, "bias gradient, and what lies beside it"));
+        drop_plans(plan);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        PAIR_TEST(test_convolution),
-        PAIR_TEST(test_convolution_for_less),
-        PAIR_TEST(test_convolution_repeats),
-        PAIR_TEST(test_direct_is_exact),
+        PAIR_TEST(test_convolution),     PAIR_TEST(test_convolution_for_less), PAIR_TEST(test_convolution_repeats),
+        PAIR_TEST(test_direct_is_exact), PAIR_TEST(test_parameters_anywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -147,7 +147,9 @@ static void choose(const question *q, int sense, tc_cuda_algorithm *chosen) {
     proposal proposals[MOST];
     int count = 0;
     chosen->number = -1;
-    if (direction->propose(q, &count, proposals) != CUDNN_STATUS_SUCCESS) return;
+    if (cudnnSetConvolutionMathType(q->d->sense[sense], q->way.math) != CUDNN_STATUS_SUCCESS ||
+        direction->propose(q, &count, proposals) != CUDNN_STATUS_SUCCESS)
+        return;
     for (int i = 0; i < count; i++) {
         tc_cuda_algorithm a = proposals[i].algorithm;
         if (!wanted(q, direction, &proposals[i])) continue;

@@ -7,6 +7,8 @@
  * made of floats just before the call; results arrive as floats, by way of bf16 where the library gives nothing else.
  * Where it has no algorithm for a geometry in bf16 the plan falls back on TF32, which is what bf16 permits and more.
  *
+ * Where every channel goes alone kernels of our own do all of it.
+ *
  * These are cuDNN 9's older calls (cudnnConvolution…); docs/dependencies.md says why. */
 #include "compute/cuda/convolution.h"
 
@@ -21,6 +23,7 @@ struct tc_conv_plan {
     tc_convolution g;
     int ins, taps; /* input channels of a group; places in a window */
     size_t weights;
+    bool alone; /* each channel: nothing below but `packed` is used */
     tc_cuda_way way;
     tc_cuda_described described;
     tc_cuda_algorithm algorithm[TC_CUDA_SENSES];
@@ -183,14 +186,11 @@ static size_t stretch(size_t count, int type, size_t *end) {
     return at;
 }
 
-static tc_status plan_memory(tc_conv_plan *plan, tc_error *error) {
+static tc_status plan_scratch(tc_conv_plan *plan, tc_error *error) {
     const tc_convolution *g = &plan->g;
     const bool rounded = plan->way.operands == TC_CUDA_BF16;
     size_t end = 0;
     tc_status status = TC_OK;
-    for (int which = 0; which < (g->tangents ? 2 : 1); which++)
-        TC_TRY(
-            tc_cuda_allocate(plan->device, plan->weights * bytes_of[plan->way.operands], &plan->packed[which], error));
     if (rounded) plan->in_at = stretch(tc_shape_count(g->in), TC_CUDA_BF16, &end);
     if (rounded) plan->out_at = stretch(tc_shape_count(g->out), TC_CUDA_BF16, &end);
     if (!g->forward_only) plan->weights_at = stretch(plan->weights, plan->way.results, &end);
@@ -216,10 +216,15 @@ tc_status tc_cuda_conv_create(tc_device *device, const tc_convolution *geometry,
     made->ins = geometry->in.c / geometry->groups;
     made->taps = geometry->kernel * geometry->kernel;
     made->weights = (size_t)geometry->out.c * (size_t)made->ins * (size_t)made->taps;
-    TC_TRY(describe(made, error));
-    TC_TRY(choose_way(made, error));
-    TC_TRY(plan_fusion(made, error));
-    TC_TRY(plan_memory(made, error));
+    made->alone = tc_cuda_depthwise_fits(geometry);
+    if (!made->alone) {
+        TC_TRY(describe(made, error));
+        TC_TRY(choose_way(made, error));
+        TC_TRY(plan_fusion(made, error));
+        TC_TRY(plan_scratch(made, error));
+    }
+    for (int which = 0; which < (geometry->tangents ? 2 : 1); which++)
+        TC_TRY(tc_cuda_allocate(device, made->weights * bytes_of[made->way.operands], &made->packed[which], error));
     *plan = made;
     made = NULL;
 done:
@@ -246,8 +251,8 @@ void tc_cuda_conv_destroy(tc_device *device, tc_conv_plan *plan) {
 }
 
 void tc_cuda_conv_pack(tc_conv_plan *plan, int which, const void *weights) {
-    tc_cuda_weights_pack(plan->device, plan->g.out.c, plan->ins, plan->taps, weights, plan->way.operands,
-                         plan->packed[which]);
+    const int outs = plan->alone ? 1 : plan->g.out.c, ins = plan->alone ? plan->g.in.c : plan->ins;
+    tc_cuda_weights_pack(plan->device, outs, ins, plan->taps, weights, plan->way.operands, plan->packed[which]);
 }
 
 /* ---- the three maps ---- */
@@ -296,6 +301,10 @@ void tc_cuda_conv_forward(tc_conv_plan *plan, int which, const void *x, const vo
     const tc_shape out = plan->g.out;
     const bool relu = plan->g.relu && which == TC_WEIGHTS && !accumulate;
     const bool floats = plan->way.results == TC_CUDA_FLOAT;
+    if (plan->alone) {
+        tc_cuda_depthwise_forward(plan->device, &plan->g, plan->packed[which], x, bias, relu, accumulate, z);
+        return;
+    }
     if (plan->fused && relu && bias && forward_fused(plan, x, bias, z)) return;
     const void *from = operand(plan, plan->g.in, plan->in_at, x);
     void *to = floats ? z : scratch_at(plan, plan->out_at);
@@ -312,6 +321,10 @@ void tc_cuda_conv_forward(tc_conv_plan *plan, int which, const void *x, const vo
 }
 
 void tc_cuda_conv_backward_data(tc_conv_plan *plan, int which, const void *dz, void *dx) {
+    if (plan->alone) {
+        tc_cuda_depthwise_data(plan->device, &plan->g, plan->packed[which], dz, dx);
+        return;
+    }
     const tc_cuda_state *state = tc_cuda_state_of(plan->device);
     const tc_cuda_described *d = &plan->described;
     const tc_cuda_algorithm *a = &plan->algorithm[TC_CUDA_DATA];
@@ -328,8 +341,7 @@ void tc_cuda_conv_backward_data(tc_conv_plan *plan, int which, const void *dz, v
     if (!floats) tc_cuda_conv_finish(plan->device, tc_shape_count(in), in.c, TC_CUDA_BF16, to, NULL, false, false, dx);
 }
 
-void tc_cuda_conv_backward_weights(tc_conv_plan *plan, const void *x, const void *dz, void *dw, void *db,
-                                   bool accumulate) {
+static void gradient(const tc_conv_plan *plan, const void *x, const void *dz, void *dw, bool accumulate) {
     const tc_cuda_state *state = tc_cuda_state_of(plan->device);
     const tc_cuda_described *d = &plan->described;
     const tc_cuda_algorithm *a = &plan->algorithm[TC_CUDA_GRADIENT];
@@ -346,5 +358,13 @@ void tc_cuda_conv_backward_weights(tc_conv_plan *plan, const void *x, const void
     if (!as_is)
         tc_cuda_weights_unpack(plan->device, plan->g.out.c, plan->ins, plan->taps, plan->way.results, to, dw,
                                accumulate);
+}
+
+void tc_cuda_conv_backward_weights(tc_conv_plan *plan, const void *x, const void *dz, void *dw, void *db,
+                                   bool accumulate) {
+    if (plan->alone)
+        tc_cuda_depthwise_gradient(plan->device, &plan->g, x, dz, dw, accumulate);
+    else
+        gradient(plan, x, dz, dw, accumulate);
     if (db) plan->device->k->channel_sums(plan->device, plan->g.out, dz, db, accumulate);
 }

@@ -1,5 +1,6 @@
 /* convolution.h — what the parts of the convolutions share: the plan's description for cuDNN, how its algorithm is
- * chosen (algorithms.c), and the kernels around its calls (weights.cu). */
+ * chosen (algorithms.c), and the kernels around its calls (weights.cu) and in their place
+ * (depthwise.cu). */
 #ifndef TC_COMPUTE_CUDA_CONVOLUTION_H
 #define TC_COMPUTE_CUDA_CONVOLUTION_H
 
@@ -48,6 +49,16 @@ void tc_cuda_round(tc_device *device, size_t count, const void *from, void *to);
 /* to[i] = act(from[i] + bias[i % channels] (+ to[i])); bias: NULL for none; `from` may be `to` */
 void tc_cuda_conv_finish(tc_device *device, size_t count, int channels, int type, const void *from, const void *bias,
                          bool relu, bool accumulate, void *to);
+
+/* ---- each channel alone (depthwise.cu); weights as tc_cuda_weights_pack leaves them for outs = 1 ---- */
+
+bool tc_cuda_depthwise_fits(const tc_convolution *geometry);
+void tc_cuda_depthwise_forward(tc_device *device, const tc_convolution *geometry, const void *weights, const void *x,
+                               const void *bias, bool relu, bool accumulate, void *z);
+void tc_cuda_depthwise_data(tc_device *device, const tc_convolution *geometry, const void *weights, const void *dz,
+                            void *dx);
+void tc_cuda_depthwise_gradient(tc_device *device, const tc_convolution *geometry, const void *x, const void *dz,
+                                void *dw, bool accumulate);
 
 #ifdef __cplusplus
 }

@@ -19,8 +19,8 @@ static inline float tc_emulator_rounded(float x, int bits) {
     return x;
 }
 
-/* Whether this call of `function` is to fail: TOCSIN_EMULATED_FAILURE names one, and may say from which call on
- * ("cudnnConvolutionForward:3"; without a number every one). Counts the call. */
+/* Whether this call of `function` is to fail: TOCSIN_EMULATED_FAILURE names one, and may say from which call on, since
+ * it was set ("cudnnConvolutionForward:3"; without a number every one). */
 bool tc_emulator_fails(const char *function);
 
 extern "C" __attribute__((visibility("default"))) tc_emulator_counts tc_emulator_tally;
