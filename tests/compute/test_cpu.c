@@ -1,4 +1,4 @@
-/* The cpu device against the oracle where it has its own engines: convolution, matrix product, batch normalisation. */
+/* The cpu device against the oracle where it has its own engines: convolution, matrix product. */
 #include "pairs.h"
 
 #include "geometries.h"
@@ -284,141 +284,12 @@ static void test_product(void **state) {
                                        (flags & 8) && !(flags & 16), flags & 16});
 }
 
-/* ---- batch normalisation ---- */
-
-typedef struct norm_arrays {
-    pair z, residual, y, gamma, beta, running_mean, running_var, mean, inv_std, dy[3], q, dz, dgamma, dbeta;
-    pair z_t, residual_t, y_t, gamma_t, beta_t, mean_t, ratio_t, dy_t[3], q_t, dz_t, dgamma_t, dbeta_t;
-} norm_arrays;
-
-static norm_arrays make_arrays(tc_shape shape) {
-    const size_t n = tc_shape_count(shape), c = (size_t)shape.c;
-    norm_arrays a = {
-        .z = filled(n, 0.5, 2), .residual = noise(n), .y = garbage(n), .gamma = noise(c), .beta = noise(c)};
-    a.running_mean = noise(c);
-    a.running_var = filled(c, 2, 0.2);
-    a.mean = garbage(c), a.inv_std = garbage(c);
-    a.q = garbage(n), a.dz = garbage(n), a.dgamma = garbage(c), a.dbeta = garbage(c);
-    a.z_t = noise(n), a.residual_t = noise(n), a.y_t = garbage(n), a.gamma_t = noise(c), a.beta_t = noise(c);
-    a.mean_t = garbage(c), a.ratio_t = garbage(c);
-    a.q_t = garbage(n), a.dz_t = garbage(n), a.dgamma_t = garbage(c), a.dbeta_t = garbage(c);
-    for (int t = 0; t < 3; t++) {
-        a.dy[t] = noise(n);
-        a.dy_t[t] = noise(n);
-    }
-    return a;
-}
-
-enum { TRAINING = 1, RELU = 2, RESIDUAL = 4, TANGENT_Z = 8, TANGENT_THETA = 16, WITHOUT_SUMS = 32, NORM_FLAGS = 64 };
-
-static tc_norm norm_on(int d, const norm_arrays *a, tc_shape shape, int flags, int terms) {
-    const bool residual = flags & RESIDUAL, theta = flags & TANGENT_THETA, z = flags & TANGENT_Z;
-    const bool q = terms > 1 || (flags & RELU);
-    return (tc_norm){
-        .shape = shape,
-        .training = flags & TRAINING,
-        .relu = flags & RELU,
-        .epsilon = 1e-5,
-        .momentum = 0.1,
-        .z = a->z.at[d],
-        .residual = residual ? a->residual.at[d] : NULL,
-        .y = a->y.at[d],
-        .gamma = a->gamma.at[d],
-        .beta = a->beta.at[d],
-        .running_mean = a->running_mean.at[d],
-        .running_var = a->running_var.at[d],
-        .mean = a->mean.at[d],
-        .inv_std = a->inv_std.at[d],
-        .dy = {terms, {a->dy[0].at[d], a->dy[1].at[d], a->dy[2].at[d]}},
-        .q = q ? (terms == 2 ? a->dy[0].at[d] : a->q.at[d]) : NULL, /* two terms: q takes the first one's place */
-        .dz = a->dz.at[d],
-        .dgamma = a->dgamma.at[d],
-        .dbeta = a->dbeta.at[d],
-        .z_t = z ? a->z_t.at[d] : NULL,
-        .residual_t = residual && z ? a->residual_t.at[d] : NULL,
-        .y_t = a->y_t.at[d],
-        .gamma_t = theta ? a->gamma_t.at[d] : NULL,
-        .beta_t = theta ? a->beta_t.at[d] : NULL,
-        .mean_t = a->mean_t.at[d],
-        .ratio_t = a->ratio_t.at[d],
-        .dy_t = {terms, {a->dy_t[0].at[d], a->dy_t[1].at[d], a->dy_t[2].at[d]}},
-        .q_t = q ? (terms == 2 ? a->dy_t[0].at[d] : a->q_t.at[d]) : NULL,
-        .dz_t = a->dz_t.at[d],
-        .dgamma_t = a->dgamma_t.at[d],
-        .dbeta_t = a->dbeta_t.at[d],
-    };
-}
-
-static void check_norm(tc_shape shape, int flags, int terms) {
-    const norm_arrays a = make_arrays(shape);
-    BOTH(d) {
-        tc_norm norm = norm_on(d, &a, shape, flags, terms);
-        ON(d, norm_forward, &norm);
-        ON(d, norm_forward_tangent, &norm);
-        if (flags & WITHOUT_SUMS) { /* nobody asks for parameters' gradients: neither are they there, nor z */
-            norm.dgamma = norm.dbeta = norm.dgamma_t = norm.dbeta_t = NULL;
-            norm.z = norm.z_t = NULL;
-        }
-        ON(d, norm_backward, &norm);
-        ON(d, norm_backward_tangent, &norm);
-    }
-    const struct {
-        pair array;
-        const char *name;
-    } results[] = {{a.y, "y"},
-                   {a.mean, "mean"},
-                   {a.inv_std, "1/σ"},
-                   {a.running_mean, "running mean"},
-                   {a.running_var, "running variance"},
-                   {a.dz, "dz"},
-                   {a.y_t, "ẏ"},
-                   {a.dz_t, "dż"},
-                   {a.dgamma, "dγ"},
-                   {a.dbeta, "dβ"},
-                   {a.dgamma_t, "dγ̇"},
-                   {a.dbeta_t, "dβ̇"}};
-    const size_t asked = flags & WITHOUT_SUMS ? 8 : 12;
-    char what[150];
-    const bool q = terms > 1 || (flags & RELU);
-    for (size_t i = 0; i < asked; i++) {
-        snprintf(what, sizeof what, "norm %dx%dx%dx%d/%d, flags %d, %d terms: %s", shape.n, shape.h, shape.w, shape.c,
-                 shape.block, flags, terms, results[i].name);
-        same_to(results[i].array, 3e-5, what);
-    }
-    if (!q) return;
-    same_to(terms == 2 ? a.dy[0] : a.q, 3e-5, "q");
-    same_to(terms == 2 ? a.dy_t[0] : a.q_t, 3e-5, "q_t");
-}
-
-static void test_norm(void **state) {
-    static const int shapes[][4] = {{2, 5, 7, 3},  {5, 4, 4, 16}, {1, 9, 9, 48},  {16, 1, 1, 6},
-                                    {3, 8, 8, 32}, {2, 3, 3, 1},  {4, 12, 12, 16}};
-    const int block = device[FAST]->channel_block;
-    for (int s = 0; s < 7; s++) {
-        for (int flags = 0; flags < NORM_FLAGS; flags++) {
-            if ((flags & WITHOUT_SUMS) && (flags & TRAINING)) continue;
-            for (int terms = 1; terms <= 3; terms++) {
-                check_norm(shape_of(shapes[s][0], shapes[s][1], shapes[s][2], shapes[s][3], 0), flags, terms);
-                const tc_shape panels = shape_of(shapes[s][0], shapes[s][1], shapes[s][2], shapes[s][3], block);
-                if (panels.block != panels.c) check_norm(panels, flags, terms);
-            }
-            tear_down(state); /* the arrays of this many cases are enough at a time */
-            set_up(state);
-        }
-    }
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
-        PAIR_TEST(test_convolution),
-        PAIR_TEST(test_convolution_abreast),
-        PAIR_TEST(test_batches_filled_up),
-        PAIR_TEST(test_convolution_for_less),
-        PAIR_TEST(test_convolution_repeats),
-        PAIR_TEST(test_threads_change_nothing),
-        PAIR_TEST(test_direct_is_exact),
-        PAIR_TEST(test_product),
-        PAIR_TEST(test_norm),
+        PAIR_TEST(test_convolution),         PAIR_TEST(test_convolution_abreast),
+        PAIR_TEST(test_batches_filled_up),   PAIR_TEST(test_convolution_for_less),
+        PAIR_TEST(test_convolution_repeats), PAIR_TEST(test_threads_change_nothing),
+        PAIR_TEST(test_direct_is_exact),     PAIR_TEST(test_product),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
