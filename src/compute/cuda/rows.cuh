@@ -23,7 +23,8 @@
 enum {
     TC_ROWS_GROUP = 8,     /* rows whose sum is kept in single precision */
     TC_ROWS_LANES = 32,    /* vectors of a block side by side, at most */
-    TC_ROWS_SUMMING = 512, /* blocks that make parts of a sum, at most: one wave of them on a large GPU */
+    TC_ROWS_RESIDENT = 3,  /* blocks that sum on a multiprocessor: leaves a thread 80 registers */
+    TC_ROWS_SUMMING = 384, /* blocks that make parts of a sum, at most: 128 multiprocessors full */
     TC_ROWS_MAPPING = 8192 /* blocks of a map without sums, at most */
 };
 
@@ -188,7 +189,8 @@ static inline __device__ void tc_cuda_over_slots(const tc_cuda_cut &cut, const t
 
 /* → partial [parts][SUMS][c] */
 template <int V, template <int> class F, class A>
-static __global__ void tc_cuda_columns_kernel(tc_cuda_cut cut, A a, double *partial) {
+static __global__ void __launch_bounds__(TC_THREADS, TC_ROWS_RESIDENT)
+    tc_cuda_columns_kernel(tc_cuda_cut cut, A a, double *partial) {
     enum { SUMS = F<V>::SUMS };
     const tc_cuda_place p = tc_cuda_place_of(cut, V);
     double total[SUMS][V] = {{0}};
@@ -225,7 +227,7 @@ static void tc_cuda_columns_by(tc_device *device, int rows, int c, const char *w
     enum { SUMS = F<V>::SUMS };
     const tc_cuda_cut cut = tc_cuda_cut_into(rows, c, V, TC_ROWS_SUMMING);
     double *partial = (double *)tc_cuda_state_of(device)->room;
-    /* 512 blocks of 128 channels each, or one part: up to a million channels fit */
+    /* 384 blocks of 128 channels each, or one part: up to a million channels fit */
     if ((size_t)cut.parts * SUMS * (size_t)c * sizeof *partial > (size_t)TC_CUDA_ROOM / 2 * sizeof(real)) {
         tc_cuda_went(device, cudaErrorInvalidValue, "sums of too many channels");
         return;
