@@ -1,26 +1,6 @@
 /* table.c — the CUDA backend's kernel table. */
 #include "compute/cuda/kernels.h"
 
-/* not written yet: to be taken out one by one */
-#pragma weak tc_cuda_column_sums
-#pragma weak tc_cuda_channel_sums
-#pragma weak tc_cuda_channel_add
-#pragma weak tc_cuda_norm_forward
-#pragma weak tc_cuda_norm_backward
-#pragma weak tc_cuda_norm_forward_tangent
-#pragma weak tc_cuda_norm_backward_tangent
-#pragma weak tc_cuda_layer_norm
-#pragma weak tc_cuda_layer_norm_backward
-#pragma weak tc_cuda_layer_norm_tangent
-#pragma weak tc_cuda_layer_norm_backward_tangent
-#pragma weak tc_cuda_attention_room
-#pragma weak tc_cuda_attention
-#pragma weak tc_cuda_attention_backward
-#pragma weak tc_cuda_attention_tangent
-#pragma weak tc_cuda_attention_backward_tangent
-#pragma weak tc_cuda_scale
-#pragma weak tc_cuda_scale_reduce
-
 const tc_kernels tc_cuda_kernels = {
     .health = tc_cuda_health,
     .allocate = tc_cuda_allocate,
