@@ -14,6 +14,7 @@
 #include "base/random.h"
 #include "compute/shape.h"
 
+#include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -176,9 +177,42 @@ typedef struct tc_blend {
     float keep, take;
 } tc_blend;
 
+/* ---- steps of a training that a device takes by itself: what is new in each of them lies there beforehand, for a
+ * whole epoch ---- */
+
+/* What a step reads that is another in the next. */
+typedef struct tc_pace {
+    double rate;
+    double along, unbias, shrink; /* Adam's (tc_adam_pace) */
+    uint64_t dropout;             /* key of the stream whose children draw this step's masks */
+} tc_pace;
+
+/* How far an epoch has come. */
+typedef struct tc_count {
+    int64_t steps, correct;
+    double loss; /* Σ over the samples; not finite: training has diverged */
+} tc_count;
+
+/* An epoch. All that is pointed to is on the device. */
+typedef struct tc_walk {
+    int batch;        /* samples of a step; the last may have fewer */
+    int32_t *answers; /* [images]: their labels */
+    uint32_t *order;  /* [samples]: which image comes when */
+    tc_warp *warps;   /* [samples]: and how; NULL: as it is */
+    tc_pace *paces;   /* [steps] */
+    tc_count *count;
+    uint32_t *index; /* [batch]: this step's part of all that */
+    tc_warp *warp;   /* [batch] */
+    tc_pace *pace;
+} tc_walk;
+
+/* What was asked of a device between record_begin and record_end. */
+typedef struct tc_recording tc_recording;
+
 typedef struct tc_sgd {
     double rate, momentum, weight_decay;
     bool nesterov;
+    const tc_pace *pace; /* on the device: the rate is there; NULL: it is here */
 } tc_sgd;
 
 typedef struct tc_adam {
@@ -186,7 +220,23 @@ typedef struct tc_adam {
     bool decoupled;       /* AdamW */
     bool signed_gradient; /* the gradient is replaced by its sign (Witches' Brew's signed Adam) */
     int64_t step;         /* 1 for the first */
+    const tc_pace *pace;  /* on the device: what follows from rate and step is there; NULL: they are here */
 } tc_adam;
+
+/* θ := shrink θ − along m/(√v unbias + ε): the factors that undo the start of m and v at zero, and the decay apart. */
+static inline tc_pace tc_adam_pace(const tc_adam *adam) {
+    const double steps = (double)adam->step;
+    const tc_pace pace = {adam->rate, adam->rate / (1 - pow(adam->beta1, steps)), 1 / sqrt(1 - pow(adam->beta2, steps)),
+                          adam->decoupled ? 1 - adam->rate * adam->weight_decay : 1, 0};
+    return pace;
+}
+
+typedef struct tc_dropout {
+    double rate;
+    tc_stream stream;    /* the mask's own, unless … */
+    const tc_pace *pace; /* … not NULL, on the device: it is tc_stream_child(that of pace->dropout, "layer", layer) */
+    uint64_t layer;
+} tc_dropout;
 
 struct tc_kernels {
     /* Whether everything asked of the device so far was done; kernels have no status of their own, because a device may
@@ -292,11 +342,25 @@ struct tc_kernels {
     void (*to_layout)(tc_device *device, tc_shape shape, const void *nhwc, void *x);
     void (*from_layout)(tc_device *device, tc_shape shape, const void *x, void *nhwc);
     /* mask := 0 or 1/(1−rate); element i in NHWC order from element i of the stream, whatever the layout */
-    void (*dropout_mask)(tc_device *device, tc_shape shape, double rate, tc_stream stream, void *mask);
+    void (*dropout_mask)(tc_device *device, tc_shape shape, const tc_dropout *dropout, void *mask);
 
     void (*loss)(tc_device *device, const tc_loss *loss, void *value /* [n] */,
                  void *dz /* [n][classes]; NULL: not wanted */);
     void (*loss_tangent)(tc_device *device, const tc_loss *loss, const void *logits_t, void *dz_t);
+
+    /* steps: index, warp and pace of step number count->steps, n samples, and the labels that go with them; */
+    void (*next_step)(tc_device *device, const tc_walk *walk, int n, int32_t *labels /* [n] */);
+    /* … and after its loss: count += what it says of right answers and its mean value, times n; one step more */
+    void (*tally)(tc_device *device, const tc_loss *loss, const void *value /* [n] */, tc_count *count);
+
+    /* From begin to end nothing is done but everything kept, to be done by each replay: the same kernels with the same
+     * numbers at the same places. It must not allocate, wait, or bring anything from the host or to it: record_end
+     * refuses that, and the device is as it was before. Replays may lag behind the host, but not far. All NULL on
+     * devices on which a kernel is called as fast as replayed. */
+    tc_status (*record_begin)(tc_device *device, tc_error *error);
+    tc_status (*record_end)(tc_device *device, tc_recording **recording, tc_error *error);
+    void (*replay)(tc_device *device, tc_recording *recording);
+    void (*recording_free)(tc_device *device, tc_recording *recording);
 
     /* images, NHWC */
     void (*load_images)(tc_device *device, tc_shape shape, const uint8_t *images /* [·][h][w][c] on the device */,

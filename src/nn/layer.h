@@ -90,7 +90,9 @@ typedef struct tc_step {
     const void *theta, *theta_t; /* flat vectors; theta_t NULL: zero */
     void *state;
     void *g, *g_t;    /* flat gradients; NULL: not wanted */
-    tc_stream stream; /* this layer's own */
+    tc_stream stream; /* this layer's own: the child of this number of the pass's … */
+    uint64_t number;
+    const tc_pace *pace; /* … or, where not NULL, of the one that lies there on the device */
 
     void *scratch;  /* of a class with TC_SCRATCH: [weights], all such steps' in turn */
     void *plan[6];  /* the layer's convolution or product plans */

@@ -107,6 +107,10 @@ void tc_pass_set_stream(tc_pass *pass, tc_stream stream) {
     pass->stream = stream;
 }
 
+void tc_pass_set_pace(tc_pass *pass, const tc_pace *pace) {
+    pass->pace = pace;
+}
+
 const void *tc_pass_logits(const tc_pass *pass) {
     return pass->value[pass->model->logits];
 }
@@ -152,15 +156,25 @@ static void forward(tc_pass *pass, const void *theta, void *state) {
         tc_step *step = &pass->step[i];
         step->theta = theta;
         step->state = state;
-        step->stream = tc_stream_child(pass->stream, "layer", (uint64_t)i);
+        step->number = (uint64_t)i;
+        step->stream = tc_stream_child(pass->stream, "layer", step->number);
+        step->pace = pass->pace;
         step->layer->class->forward(step);
     }
 }
 
-static double mean_loss(tc_pass *pass, void *dlogits) {
+static void lose(tc_pass *pass, void *dlogits) {
     const tc_loss loss = loss_of(pass);
     pass->device->k->loss(pass->device, &loss, pass->losses, dlogits);
+}
+
+double tc_pass_mean_loss(const tc_pass *pass) {
     return pass->device->k->sum(pass->device, (size_t)pass->options.batch, pass->losses) / pass->options.batch;
+}
+
+void tc_pass_tally(const tc_pass *pass, tc_count *count) {
+    const tc_loss loss = loss_of(pass);
+    pass->device->k->tally(pass->device, &loss, pass->losses, count);
 }
 
 static void backward_step(tc_step *step, void *g_theta) {
@@ -185,20 +199,25 @@ static void clear_seeds(tc_pass *pass) {
 
 double tc_pass_forward(tc_pass *pass, const void *theta, void *state) {
     forward(pass, theta, state);
-    return mean_loss(pass, NULL);
+    lose(pass, NULL);
+    return tc_pass_mean_loss(pass);
 }
 
-double tc_pass_grad(tc_pass *pass, const void *theta, void *state, void *g_theta, void *g_x) {
+void tc_pass_grad_async(tc_pass *pass, const void *theta, void *state, void *g_theta, void *g_x) {
     g_theta = if_wanted(pass, TC_WANT_GRAD_THETA | TC_WANT_JVP_THETA, g_theta);
     pass->theta = theta;
     pass->state = state;
     pass->spent = false;
     forward(pass, theta, state);
-    const double loss = mean_loss(pass, pass->dlogits);
+    lose(pass, pass->dlogits);
     clear_seeds(pass);
     for (int i = pass->layers - 1; i >= 0; i--) backward_step(&pass->step[i], g_theta);
     deliver(pass, &pass->cotangent[0], g_x);
-    return loss;
+}
+
+double tc_pass_grad(tc_pass *pass, const void *theta, void *state, void *g_theta, void *g_x) {
+    tc_pass_grad_async(pass, theta, state, g_theta, g_x);
+    return tc_pass_mean_loss(pass);
 }
 
 void tc_pass_grad_jvp(tc_pass *pass, const void *theta_dot, const void *x_dot, void *gdot_theta, void *gdot_x) {
@@ -206,7 +225,8 @@ void tc_pass_grad_jvp(tc_pass *pass, const void *theta_dot, const void *x_dot, v
     const int layers = pass->layers;
     gdot_theta = if_wanted(pass, TC_WANT_JVP_THETA, gdot_theta);
     /* In training mode the running statistics have seen this batch already. */
-    if (pass->spent) tc_pass_grad(pass, pass->theta, pass->options.mode == TC_TRAIN ? NULL : pass->state, NULL, NULL);
+    if (pass->spent)
+        tc_pass_grad_async(pass, pass->theta, pass->options.mode == TC_TRAIN ? NULL : pass->state, NULL, NULL);
     pass->spent = !(pass->options.want & TC_WANT_MANY_DIRECTIONS);
     if (pass->x_dot) {
         const size_t count = tc_shape_count(pass->shape[0]);

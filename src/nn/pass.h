@@ -47,6 +47,8 @@ int32_t *tc_pass_labels(tc_pass *pass); /* device [n] */
 void *tc_pass_soft(tc_pass *pass);      /* reals [n][classes], or NULL */
 /* The dropout masks of the next pass in training mode; same stream, same masks. */
 void tc_pass_set_stream(tc_pass *pass, tc_stream stream);
+/* From then on they come from the stream that is found there, on the device, when the pass runs. NULL: as before. */
+void tc_pass_set_pace(tc_pass *pass, const tc_pace *pace);
 
 /* Logits [n][classes] and, if labels are set, losses [n] and their mean. state: running statistics, updated in
  * training mode. */
@@ -56,6 +58,11 @@ const void *tc_pass_losses(const tc_pass *pass); /* per sample, reals [n] */
 
 /* The mean loss and its gradients; g_theta [p] and g_x [n][h][w][c] may be NULL where not wanted. */
 double tc_pass_grad(tc_pass *pass, const void *theta, void *state, void *g_theta, void *g_x);
+/* The same without the loss, for which the host would wait; it may be asked for later. */
+void tc_pass_grad_async(tc_pass *pass, const void *theta, void *state, void *g_theta, void *g_x);
+double tc_pass_mean_loss(const tc_pass *pass);
+/* … or stays on the device, together with how many answers were right. With labels, not soft targets. */
+void tc_pass_tally(const tc_pass *pass, tc_count *count);
 /* After tc_pass_grad, whose θ and state must still be there and unchanged. theta_dot, x_dot: directions, NULL for zero.
  * Results may be NULL. A second call after the same gradient computes that again first, unless the pass was made for
  * many directions. */

@@ -28,7 +28,8 @@ struct tc_pass {
     void *scratch; /* every step's that needs one, in turn */
     void **seed;   /* [values]: a named value's cotangent from outside; NULL: none */
     tc_stream stream;
-    const void *theta; /* of the last tc_pass_grad, as the state, for a direction that comes too late */
+    const tc_pace *pace; /* NULL: the stream is the one above */
+    const void *theta;   /* of the last tc_pass_grad, as the state, for a direction that comes too late */
     void *state;
     bool spent; /* the tangents have overwritten what the last tc_pass_grad left */
 };

@@ -69,7 +69,7 @@ static void change(const tc_trainer *t, void *own, const tc_batch *batch) {
     k->clamp(t->device, count, 0, 255, a->pixels);
     for (int64_t i = 0; i < t->options->adversarial_steps; i++) {
         k->normalise(t->device, shape, data->mean, data->std, a->pixels, x);
-        tc_pass_grad(batch->pass, t->run.theta, NULL, NULL, a->slope);
+        tc_pass_grad_async(batch->pass, t->run.theta, NULL, NULL, a->slope);
         k->sign_power(t->device, count, t->options->adversarial_step_size, 0, a->slope, a->slope); /* std > 0 */
         k->axpby(t->device, count, 1, a->slope, 1, a->pixels);
         project(t, a, count);

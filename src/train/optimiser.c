@@ -1,39 +1,54 @@
 #include "train/optimiser.h"
 
-static void sgd(const tc_optimiser *o, double rate, int64_t step, const void *gradient, void *theta) {
-    (void)step;
-    const tc_sgd sgd = {.rate = rate,
+/* Which step it is: its rate and number (1 for the first), or where on the device that is found. */
+typedef struct moment {
+    double rate;
+    int64_t step;
+    const tc_pace *pace; /* NULL: the two above */
+} moment;
+
+static tc_pace sgd_pace(const tc_optimiser *o, const moment *now) {
+    (void)o;
+    return (tc_pace){.rate = now->rate};
+}
+
+static void sgd(const tc_optimiser *o, const moment *now, const void *gradient, void *theta) {
+    const tc_sgd sgd = {.rate = now->rate,
                         .momentum = o->options->momentum,
                         .weight_decay = o->options->weight_decay,
-                        .nesterov = o->options->nesterov};
+                        .nesterov = o->options->nesterov,
+                        .pace = now->pace};
     o->device->k->sgd_step(o->device, o->count, &sgd, gradient, o->moment[0], theta);
 }
 
-static void adam_like(const tc_optimiser *o, double rate, int64_t step, bool decoupled, const void *gradient,
-                      void *theta) {
-    const tc_adam adam = {.rate = rate,
-                          .beta1 = o->options->beta1,
-                          .beta2 = o->options->beta2,
-                          .epsilon = o->options->adam_epsilon,
-                          .weight_decay = o->options->weight_decay,
-                          .decoupled = decoupled,
-                          .step = step};
+enum { SGD, ADAM, ADAMW }; /* the choices of `optimiser` in tc_train_table */
+
+static tc_adam adam_of(const tc_optimiser *o, const moment *now) {
+    return (tc_adam){.rate = now->rate,
+                     .beta1 = o->options->beta1,
+                     .beta2 = o->options->beta2,
+                     .epsilon = o->options->adam_epsilon,
+                     .weight_decay = o->options->weight_decay,
+                     .decoupled = o->options->optimiser == ADAMW,
+                     .step = now->step,
+                     .pace = now->pace};
+}
+
+static tc_pace adam_pace(const tc_optimiser *o, const moment *now) {
+    const tc_adam adam = adam_of(o, now);
+    return tc_adam_pace(&adam);
+}
+
+static void adam(const tc_optimiser *o, const moment *now, const void *gradient, void *theta) {
+    const tc_adam adam = adam_of(o, now);
     o->device->k->adam_step(o->device, o->count, &adam, gradient, o->moment[0], o->moment[1], theta);
 }
 
-static void adam(const tc_optimiser *o, double rate, int64_t step, const void *gradient, void *theta) {
-    adam_like(o, rate, step, false, gradient, theta);
-}
-
-static void adamw(const tc_optimiser *o, double rate, int64_t step, const void *gradient, void *theta) {
-    adam_like(o, rate, step, true, gradient, theta);
-}
-
-/* In the order of the choices of `optimiser` in tc_train_table. */
 static const struct {
     int moments;
-    void (*step)(const tc_optimiser *optimiser, double rate, int64_t step, const void *gradient, void *theta);
-} kinds[] = {{1, sgd}, {2, adam}, {2, adamw}};
+    tc_pace (*pace)(const tc_optimiser *optimiser, const moment *now);
+    void (*step)(const tc_optimiser *optimiser, const moment *now, const void *gradient, void *theta);
+} kinds[] = {[SGD] = {1, sgd_pace, sgd}, [ADAM] = {2, adam_pace, adam}, [ADAMW] = {2, adam_pace, adam}};
 
 tc_status tc_optimiser_create(tc_device *device, const tc_train_options *options, size_t count, tc_optimiser *optimiser,
                               tc_error *error) {
@@ -46,7 +61,15 @@ done:
 }
 
 void tc_optimiser_step(tc_optimiser *optimiser, double rate, int64_t step, const void *gradient, void *theta) {
-    kinds[optimiser->options->optimiser].step(optimiser, rate, step, gradient, theta);
+    kinds[optimiser->options->optimiser].step(optimiser, &(moment){.rate = rate, .step = step}, gradient, theta);
+}
+
+tc_pace tc_optimiser_pace(const tc_optimiser *optimiser, double rate, int64_t step) {
+    return kinds[optimiser->options->optimiser].pace(optimiser, &(moment){.rate = rate, .step = step});
+}
+
+void tc_optimiser_step_at(tc_optimiser *optimiser, const tc_pace *pace, const void *gradient, void *theta) {
+    kinds[optimiser->options->optimiser].step(optimiser, &(moment){.pace = pace}, gradient, theta);
 }
 
 void tc_optimiser_free(tc_optimiser *optimiser) {

@@ -19,6 +19,10 @@ tc_status tc_optimiser_create(tc_device *device, const tc_train_options *options
                               tc_error *error);
 /* θ := θ − …; `step` is 1 for the first. */
 void tc_optimiser_step(tc_optimiser *optimiser, double rate, int64_t step, const void *gradient, void *theta);
+/* The same in two parts: what a step of this rate and number needs, to be put on the device beforehand; and the step,
+ * which finds it there. */
+tc_pace tc_optimiser_pace(const tc_optimiser *optimiser, double rate, int64_t step);
+void tc_optimiser_step_at(tc_optimiser *optimiser, const tc_pace *pace, const void *gradient, void *theta);
 void tc_optimiser_free(tc_optimiser *optimiser);
 
 #endif

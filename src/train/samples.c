@@ -32,6 +32,7 @@ tc_status tc_samples_create(tc_device *device, const tc_view *view, const tc_tra
                             .stream = stream,
                             .crop = options->crop,
                             .flip = options->flip,
+                            .augment = options->crop > 0 || options->flip,
                             .count = view->count,
                             .kept = view->count,
                             .batch = batch};
@@ -77,23 +78,27 @@ size_t tc_samples_draw_lot(tc_samples *samples, int64_t lot, double q) {
     return drawn;
 }
 
-static void draw_warps(tc_samples *samples, int64_t round, size_t from, int n) {
+void tc_samples_warps(const tc_samples *samples, int64_t round, size_t from, size_t n, tc_warp *warps) {
     const tc_stream stream = tc_stream_child(samples->stream, "augment", (uint64_t)round);
-    for (int i = 0; i < n; i++)
-        samples->host_warp[i] = tc_warp_for_training(stream, from + (size_t)i, samples->crop, samples->flip);
-    samples->device->k->upload_bytes(samples->device, samples->warp, samples->host_warp,
-                                     (size_t)n * sizeof *samples->warp);
+    for (size_t i = 0; i < n; i++) warps[i] = tc_warp_for_training(stream, from + i, samples->crop, samples->flip);
+}
+
+void tc_samples_show(const tc_samples *samples, int n, tc_pass *pass) {
+    const tc_dataset *data = samples->dataset;
+    samples->device->k->load_images(samples->device, tc_nhwc(n, data->height, data->width, data->channels),
+                                    samples->images, samples->index, samples->augment ? samples->warp : NULL,
+                                    data->mean, data->std, tc_pass_input(pass));
 }
 
 void tc_samples_load(tc_samples *samples, int64_t round, size_t from, int n, tc_pass *pass) {
     tc_device *device = samples->device;
-    const tc_dataset *data = samples->dataset;
-    const bool augment = samples->crop > 0 || samples->flip;
-    if (augment) draw_warps(samples, round, from, n);
+    const size_t count = (size_t)n;
+    if (samples->augment) {
+        tc_samples_warps(samples, round, from, count, samples->host_warp);
+        device->k->upload_bytes(device, samples->warp, samples->host_warp, count * sizeof *samples->warp);
+    }
     for (int i = 0; i < n; i++) samples->host_labels[i] = samples->labels[samples->order[from + (size_t)i]];
-    device->k->upload_bytes(device, samples->index, samples->order + from, (size_t)n * sizeof *samples->index);
-    device->k->upload_bytes(device, tc_pass_labels(pass), samples->host_labels,
-                            (size_t)n * sizeof *samples->host_labels);
-    device->k->load_images(device, tc_nhwc(n, data->height, data->width, data->channels), samples->images,
-                           samples->index, augment ? samples->warp : NULL, data->mean, data->std, tc_pass_input(pass));
+    device->k->upload_bytes(device, samples->index, samples->order + from, count * sizeof *samples->index);
+    device->k->upload_bytes(device, tc_pass_labels(pass), samples->host_labels, count * sizeof *samples->host_labels);
+    tc_samples_show(samples, n, pass);
 }

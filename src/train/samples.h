@@ -17,6 +17,7 @@ typedef struct tc_samples {
     size_t count, kept;
     const uint8_t *keep;  /* host [count]: 0 sits out; NULL: all take part */
     int batch;            /* the most that one load can bring */
+    bool augment;         /* crop or flip is on */
     uint8_t *images;      /* device [count][h][w][c] */
     int32_t *labels;      /* host [count] */
     uint32_t *order;      /* host [count]: the epoch's permutation */
@@ -33,8 +34,12 @@ void tc_samples_free(tc_samples *samples);
 void tc_samples_begin_epoch(tc_samples *samples, int64_t epoch);
 /* In the place of an epoch's order: each sample with probability q, for a lot of its own. Returns how many. */
 size_t tc_samples_draw_lot(tc_samples *samples, int64_t lot, double q);
+/* How the sample at each of [from, from + n) of the order is shifted and flipped in this round. */
+void tc_samples_warps(const tc_samples *samples, int64_t round, size_t from, size_t n, tc_warp *warps);
 /* Samples [from, from + n) of the epoch's order: images to the pass's input, labels to its labels. The
  * augmentation is read at (round, place); round is the epoch, or the lot. */
 void tc_samples_load(tc_samples *samples, int64_t round, size_t from, int n, tc_pass *pass);
+/* Its last part: the n images of samples->index, warped by samples->warp where they are augmented, to the input. */
+void tc_samples_show(const tc_samples *samples, int n, tc_pass *pass);
 
 #endif

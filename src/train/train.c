@@ -40,6 +40,7 @@ done:
 tc_status tc_trainer_fit(tc_trainer *t, size_t kept, tc_error *error) {
     tc_status status = TC_OK;
     tc_pass *single;
+    tc_plain_forget(t);
     const size_t asked = (size_t)t->options->batch, batch = asked < kept ? asked : kept;
     tc_passes_free(&t->passes);
     if (batch == 0) TC_RAISE(TC_INVALID, "train: %s has no training samples; give it some", t->view->dataset->name);
@@ -88,6 +89,7 @@ tc_status tc_trainer_make(tc_trainer *t, const tc_weights *weights, tc_error *er
     TC_TRY(tc_samples_create(t->device, t->view, t->options, t->stream, t->batch, &t->samples, error));
     TC_TRY(tc_new(&t->logits, (size_t)t->batch * (size_t)tc_model_classes(t->model), sizeof *t->logits, error));
     TC_TRY(tc_variants_make(t, error));
+    TC_TRY(tc_plain_make(t, error));
     if (checkpoint_path(t))
         t->fingerprint = tc_train_fingerprint(t->device, t->model, t->view, t->options, t->stream, weights);
 done:
@@ -98,6 +100,7 @@ void tc_trainer_free(tc_trainer *t) {
     void *const vectors[] = {t->run.theta, t->run.state, t->gradient};
     for (int i = 0; i < 3; i++)
         if (vectors[i]) t->device->k->release(t->device, vectors[i]);
+    tc_plain_free(t);
     tc_variants_free(t);
     tc_optimiser_free(&t->run.optimiser);
     tc_passes_free(&t->passes);
@@ -129,47 +132,91 @@ static double seen(const tc_train_place *at) {
     return at->seen > 0 ? (double)at->seen : 1;
 }
 
-/* Within an epoch, at most twice a second; its end is told by end_epoch. */
-static void report_within(tc_trainer *t) {
-    const tc_train_place *at = &t->run.at;
-    if (!t->hooks || !t->hooks->progress || (size_t)at->place == t->epoch_samples || tc_clock() - t->reported < 0.5)
-        return;
-    t->reported = tc_clock();
-    report(t, at->loss_sum / seen(at), (double)at->correct / seen(at), at->epoch + 1);
-}
-
 /* ---- one step ---- */
 
-static tc_status step(tc_trainer *t, tc_error *error) {
+/* Whether the host runs ahead of the device, and is told how things stand only where it asks. */
+static bool ahead(const tc_trainer *t) {
+    return t->plain.on && t->device->k->record_begin;
+}
+
+static tc_status diverged(const tc_trainer *t, int64_t step, tc_error *error) {
+    return tc_raise(error, TC_FAILED,
+                    "train: the loss is no longer a number in epoch %" PRId64 ", %sstep %" PRId64
+                    "; take a lower rate than %g or a longer warmup than %g epochs",
+                    t->run.at.epoch + 1, ahead(t) ? "by " : "", step, t->options->rate, t->options->warmup);
+}
+
+/* What the steps so far came to, where the device has kept it to itself. */
+static tc_status settle(tc_trainer *t, tc_error *error) {
+    tc_status status = TC_OK;
+    if (!t->plain.on) return TC_OK;
+    tc_plain_read(t);
+    if (isfinite(t->run.at.loss_sum)) return TC_OK;
+    TC_TRY(tc_device_health(t->device, error)); /* its failure is no divergence */
+    TC_TRY(diverged(t, t->run.at.steps, error));
+done:
+    return status;
+}
+
+/* The rate in the middle of the step, so that milestones fall between steps and warm-up does not start at zero. */
+double tc_trainer_rate(const tc_trainer *t, int64_t epoch, int64_t place, int n) {
+    const double middle = ((double)place + 0.5 * n) / (double)t->epoch_samples;
+    return tc_schedule_rate(&t->schedule, (double)epoch + middle);
+}
+
+static tc_status varied_step(tc_trainer *t, int n, tc_error *error) {
     tc_train_place *at = &t->run.at;
-    const size_t left = t->epoch_samples - (size_t)at->place;
-    const int n = left < (size_t)t->batch ? (int)left : t->batch;
-    /* The rate in the middle of the step, so that milestones fall between steps and warm-up does not start at zero. */
-    const double middle = ((double)at->place + 0.5 * n) / (double)t->epoch_samples;
-    const double rate = tc_schedule_rate(&t->schedule, (double)at->epoch + middle);
+    const double rate = tc_trainer_rate(t, at->epoch, at->place, n);
     const tc_tally tally = tc_trainer_gradient(t, n);
-    if (!isfinite(tally.loss))
-        return tc_raise(error, TC_FAILED,
-                        "train: the loss is no longer a number in epoch %" PRId64 ", step %" PRId64
-                        "; take a lower rate than %g or a longer warmup than %g epochs",
-                        at->epoch + 1, at->steps + 1, t->options->rate, t->options->warmup);
+    if (!isfinite(tally.loss)) return diverged(t, at->steps + 1, error);
     tc_optimiser_step(&t->run.optimiser, rate, at->steps + 1, t->gradient, t->run.theta);
-    at->steps++;
-    at->place += n;
     at->seen += tally.seen;
     at->loss_sum += tally.loss;
     at->correct += tally.correct;
-    t->trained += n;
     return TC_OK;
+}
+
+static tc_status step(tc_trainer *t, tc_error *error) {
+    tc_status status = TC_OK;
+    tc_train_place *at = &t->run.at;
+    const size_t left = t->epoch_samples - (size_t)at->place;
+    const int n = left < (size_t)t->batch ? (int)left : t->batch;
+    if (t->plain.on)
+        tc_plain_step(t, n);
+    else
+        TC_TRY(varied_step(t, n, error));
+    at->steps++;
+    at->place += n;
+    t->trained += n;
+    if (!ahead(t)) TC_TRY(settle(t, error));
+done:
+    return status;
+}
+
+/* Within an epoch, at most twice a second; its end is told by end_epoch. */
+static tc_status report_within(tc_trainer *t, tc_error *error) {
+    tc_status status = TC_OK;
+    const tc_train_place *at = &t->run.at;
+    if (!t->hooks || !t->hooks->progress || (size_t)at->place == t->epoch_samples || tc_clock() - t->reported < 0.5)
+        return TC_OK;
+    TC_TRY(settle(t, error));
+    t->reported = tc_clock();
+    report(t, at->loss_sum / seen(at), (double)at->correct / seen(at), at->epoch + 1);
+done:
+    return status;
 }
 
 /* ---- the loop ---- */
 
 static tc_status save(tc_trainer *t, tc_error *error) {
+    tc_status status = TC_OK;
+    TC_TRY(settle(t, error));
     tc_train_state state = t->run;
     state.at.seconds += tc_clock() - t->started;
     t->saved = tc_clock();
-    return tc_checkpoint_save(checkpoint_path(t), t->fingerprint, &state, error);
+    TC_TRY(tc_checkpoint_save(checkpoint_path(t), t->fingerprint, &state, error));
+done:
+    return status;
 }
 
 /* Between steps: a checkpoint when it is time or when asked to stop. */
@@ -205,11 +252,18 @@ static tc_status loop(tc_trainer *t, tc_error *error) {
     t->started = t->saved = t->reported = tc_clock();
     while (at->epoch < t->options->epochs) {
         TC_TRY(tc_trainer_ask(t, error));
-        tc_samples_begin_epoch(&t->samples, at->epoch);
+        if (t->plain.on)
+            tc_plain_begin(t);
+        else
+            tc_samples_begin_epoch(&t->samples, at->epoch);
         while ((size_t)at->place < t->epoch_samples) {
             TC_TRY(pause_if_asked(t, error));
             TC_TRY(step(t, error));
-            report_within(t);
+            TC_TRY(report_within(t, error));
+        }
+        if (ahead(t)) {
+            tc_plain_draw_next(t);
+            TC_TRY(settle(t, error));
         }
         end_epoch(t);
     }

@@ -5,6 +5,7 @@
 
 #include "train/checkpoint.h"
 #include "train/passes.h"
+#include "train/plain.h"
 #include "train/samples.h"
 #include "train/schedule.h"
 #include "train/variant.h"
@@ -20,6 +21,7 @@ struct tc_trainer {
     tc_samples samples;
     tc_passes passes;
     tc_train_state run;
+    tc_plain plain;
     void *gradient;                  /* device reals [p] */
     float *logits;                   /* host [batch][classes] */
     int batch;                       /* images of a step: min(options.batch, those kept) */
@@ -30,6 +32,8 @@ struct tc_trainer {
     double trained;                  /* images, by this process */
 };
 
+/* Of a step of n samples from `place` of an epoch on. */
+double tc_trainer_rate(const tc_trainer *trainer, int64_t epoch, int64_t place, int n);
 /* Everything that the steps need; device, model, view, options, hooks and stream are set. Free in any case. */
 tc_status tc_trainer_make(tc_trainer *trainer, const tc_weights *weights, tc_error *error);
 void tc_trainer_free(tc_trainer *trainer);

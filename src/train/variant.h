@@ -59,6 +59,8 @@ void tc_variants_want(const tc_train_options *options, tc_pass_options *pass);
 bool tc_variants_single(const tc_train_options *options);
 tc_status tc_variants_make(tc_trainer *trainer, tc_error *error);
 void tc_variants_free(tc_trainer *trainer);
+/* Whether any is on. */
+bool tc_variants_any(const tc_trainer *trainer);
 void tc_variants_change(const tc_trainer *trainer, const tc_batch *batch);
 /* False where no rule is on. */
 bool tc_variants_gradient(tc_trainer *trainer, int n, tc_tally *tally);

@@ -52,6 +52,12 @@ void tc_variants_free(tc_trainer *trainer) {
     }
 }
 
+bool tc_variants_any(const tc_trainer *trainer) {
+    for (int i = 0; i < VARIANTS; i++)
+        if (trainer->own[i]) return true;
+    return false;
+}
+
 void tc_variants_change(const tc_trainer *trainer, const tc_batch *batch) {
     for (int i = 0; i < VARIANTS; i++)
         if (trainer->own[i] && table[i]->change) table[i]->change(trainer, trainer->own[i], batch);

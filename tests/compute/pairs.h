@@ -97,6 +97,26 @@ static inline pair noise(size_t count) {
     return filled(count, 0, 1);
 }
 
+/* Whole numbers from −2 to 2, many of them equal, and every `nans`th NaN (0: none). */
+static inline pair coarse(size_t count, size_t nans) {
+    const pair p = empty(count);
+    const tc_stream stream = tc_stream_child(tc_stream_make(23), "pairs", draws++);
+    float *x = malloc((count ? count : 1) * sizeof *x);
+    assert_non_null(x);
+    for (size_t i = 0; i < count; i++)
+        x[i] = nans && i % nans == nans - 1 ? NAN : (float)((int)(tc_bits_at(stream, i) % 5) - 2);
+    BOTH(d) ON(d, upload_float, p.at[d], x, count);
+    free(x);
+    return p;
+}
+
+/* All but the first real: an array that does not begin where memory does. */
+static inline pair from_second(pair p) {
+    BOTH(d) p.at[d] = tc_at(device[d], p.at[d], 1);
+    p.count--;
+    return p;
+}
+
 /* Where a kernel has to overwrite, not read. */
 static inline pair garbage(size_t count) {
     const pair p = empty(count);
@@ -111,14 +131,18 @@ static inline pair copied(pair x) {
     return p;
 }
 
-/* ‖fast − reference‖ ≤ tolerance ‖reference‖ */
-static inline void same_to(pair p, double tolerance, const char *what) {
-    double *x[2], difference = 0, size = 0;
+static inline void download_both(pair p, double *x[2]) {
     BOTH(d) {
         x[d] = malloc((p.count ? p.count : 1) * sizeof *x[d]);
         assert_non_null(x[d]);
         ON(d, download_double, x[d], p.at[d], p.count);
     }
+}
+
+/* ‖fast − reference‖ ≤ tolerance ‖reference‖ */
+static inline void same_to(pair p, double tolerance, const char *what) {
+    double *x[2], difference = 0, size = 0;
+    download_both(p, x);
     for (size_t i = 0; i < p.count; i++) {
         difference += pow(x[FAST][i] - x[REFERENCE][i], 2);
         size += pow(x[REFERENCE][i], 2);
@@ -130,6 +154,35 @@ static inline void same_to(pair p, double tolerance, const char *what) {
 
 static inline void same(pair p, const char *what) {
     same_to(p, 1e-5, what);
+}
+
+/* One by one, and NaN where the reference has NaN; in how many places that is. */
+static inline size_t same_and_nan(pair p, const char *what) {
+    double *x[2];
+    size_t nans = 0, wrong = p.count;
+    download_both(p, x);
+    for (size_t i = 0; i < p.count; i++) {
+        const double got = x[FAST][i], expected = x[REFERENCE][i];
+        nans += isnan(expected);
+        if (isnan(got) != isnan(expected) || fabs(got - expected) > 1e-5 * fmax(1, fabs(expected))) wrong = i;
+    }
+    if (wrong < p.count)
+        fail_msg("%s: element %zu is %.9g, expected %.9g", what, wrong, x[FAST][wrong], x[REFERENCE][wrong]);
+    BOTH(d) free(x[d]);
+    return nans;
+}
+
+/* What `raw` made, to the last bit. */
+static inline void same_bytes(pair p, const char *what) {
+    unsigned char *x[2];
+    BOTH(d) {
+        x[d] = malloc(p.count ? p.count : 1);
+        assert_non_null(x[d]);
+        ON(d, download_bytes, x[d], p.at[d], p.count);
+    }
+    const bool equal = !memcmp(x[FAST], x[REFERENCE], p.count);
+    BOTH(d) free(x[d]);
+    if (!equal) fail_msg("%s: the bytes differ", what);
 }
 
 static inline void same_numbers(const double x[2], const char *what) {

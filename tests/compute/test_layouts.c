@@ -147,31 +147,53 @@ static void test_scale(void **state) {
     }
 }
 
+static void draw_mask(tc_shape shape, double rate, tc_stream stream, double *mask) {
+    on.k->dropout_mask(on.device, shape, &(tc_dropout){.rate = rate, .stream = stream}, mask);
+}
+
 static void test_dropout(void **state) {
     (void)state;
     const tc_stream stream = tc_stream_child(tc_stream_make(5), "dropout", 1);
     const tc_shape plain = tc_nhwc(20, 8, 8, 16), panels = shape_of(20, 8, 8, 16, 8);
     const size_t count = tc_shape_count(plain);
     double *a = garbage(count), *b = garbage(count), *back = garbage(count), kept = 0;
-    on.k->dropout_mask(on.device, plain, 0.3, stream, a);
+    draw_mask(plain, 0.3, stream, a);
     for (size_t e = 0; e < count; e++) {
         assert_true(a[e] == (tc_uniform_at(stream, e) < 0.3 ? 0 : 1 / 0.7));
         kept += (a[e] != 0) / (double)count;
     }
     assert_true(fabs(kept - 0.7) < 5 * sqrt(0.21 / (double)count));
-    on.k->dropout_mask(on.device, panels, 0.3, stream, b); /* the same mask whatever the layout */
+    draw_mask(panels, 0.3, stream, b); /* the same mask whatever the layout */
     on.k->from_layout(on.device, panels, b, back);
     assert_memory_equal(back, a, count * sizeof *a);
-    on.k->dropout_mask(on.device, plain, 0, stream, a);
+    draw_mask(plain, 0, stream, a);
     for (size_t e = 0; e < count; e++) assert_true(a[e] == 1);
-    on.k->dropout_mask(on.device, plain, 1, stream, a);
+    draw_mask(plain, 1, stream, a);
     for (size_t e = 0; e < count; e++) assert_true(a[e] == 0);
+}
+
+/* A stream that only the device knows. */
+static void test_dropout_at_its_pace(void **state) {
+    (void)state;
+    const tc_stream parent = tc_stream_child(tc_stream_make(5), "dropout", 7);
+    const tc_pace pace = {.dropout = parent.key};
+    const tc_shape shape = tc_nhwc(5, 4, 4, 8);
+    const size_t count = tc_shape_count(shape);
+    double *given = garbage(count), *found = garbage(count);
+    draw_mask(shape, 0.4, tc_stream_child(parent, "layer", 3), given);
+    on.k->dropout_mask(on.device, shape, &(tc_dropout){.rate = 0.4, .pace = &pace, .layer = 3}, found);
+    assert_memory_equal(given, found, count * sizeof *given);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        KERNEL_TEST(test_to_and_from), KERNEL_TEST(test_filled_up), KERNEL_TEST(test_concat_and_slice),
-        KERNEL_TEST(test_channels),    KERNEL_TEST(test_scale),     KERNEL_TEST(test_dropout),
+        KERNEL_TEST(test_to_and_from),
+        KERNEL_TEST(test_filled_up),
+        KERNEL_TEST(test_concat_and_slice),
+        KERNEL_TEST(test_channels),
+        KERNEL_TEST(test_scale),
+        KERNEL_TEST(test_dropout),
+        KERNEL_TEST(test_dropout_at_its_pace),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

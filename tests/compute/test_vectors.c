@@ -118,8 +118,10 @@ static void test_uniform(void **state) {
 static void test_sgd(void **state) {
     (void)state;
     enum { N = 700 };
-    static const tc_sgd kinds[] = {
-        {0.1, 0, 0, false}, {0.1, 0, 0.01, false}, {0.1, 0.9, 5e-4, false}, {0.1, 0.9, 5e-4, true}};
+    static const tc_sgd kinds[] = {{0.1, 0, 0, false, NULL},
+                                   {0.1, 0, 0.01, false, NULL},
+                                   {0.1, 0.9, 5e-4, false, NULL},
+                                   {0.1, 0.9, 5e-4, true, NULL}};
     for (int kind = 0; kind < 4; kind++) {
         const tc_sgd *o = &kinds[kind];
         double *theta = noise(N), *expected = copied(N, theta), *v = o->momentum > 0 ? reals(N) : NULL, *w = reals(N);
@@ -140,7 +142,7 @@ static void test_adam(void **state) {
     (void)state;
     enum { N = 700 };
     for (int kind = 0; kind < 8; kind++) {
-        tc_adam o = {0.01, 0.9, 0.999, 1e-8, kind & 1 ? 0.1 : 0, (kind & 2) != 0, (kind & 4) != 0, 0};
+        tc_adam o = {0.01, 0.9, 0.999, 1e-8, kind & 1 ? 0.1 : 0, (kind & 2) != 0, (kind & 4) != 0, 0, NULL};
         double *theta = noise(N), *expected = copied(N, theta), *m = reals(N), *v = reals(N), *p = reals(N),
                *q = reals(N);
         for (o.step = 1; o.step <= 3; o.step++) {

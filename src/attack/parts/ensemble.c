@@ -103,6 +103,7 @@ static tc_status aim(tc_ensemble *e, int i, const aim_at *at, tc_error *error) {
                                tc_stream_child(job->stream, "sharpness", (uint64_t)i), &sharpness, error));
     const double value = tc_sharpness_gradient(&sharpness, q, m->theta, m->target);
     e->gradients += q->gradients;
+    tc_matcher_aimed(m);
     if (!isfinite(value))
         TC_RAISE(TC_FAILED,
                  "attack: the objective is not a number on surrogate %d; take a smaller rho or sigma, or train the "

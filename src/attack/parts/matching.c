@@ -27,7 +27,7 @@ static void look(tc_matcher *m, const tc_match_batch *batch, const piece *part, 
     tc_lens_see(batch->lens, part->from, part->n, batch->pixels, tc_pass_input(part->pass));
     m->device->k->upload_bytes(m->device, tc_pass_labels(part->pass), batch->labels + part->from,
                                (size_t)part->n * sizeof *batch->labels);
-    tc_pass_grad(part->pass, m->theta, m->state, g, NULL);
+    tc_pass_grad_async(part->pass, m->theta, m->state, g, NULL);
     m->gradients++;
 }
 
@@ -49,8 +49,7 @@ typedef struct angle {
 
 static angle angle_of(const tc_matcher *m) {
     const tc_kernels *k = m->device->k;
-    return (angle){k->dot(m->device, m->parameters, m->target, m->g),
-                   sqrt(k->dot(m->device, m->parameters, m->target, m->target)),
+    return (angle){k->dot(m->device, m->parameters, m->target, m->g), m->target_norm,
                    sqrt(k->dot(m->device, m->parameters, m->g, m->g))};
 }
 
@@ -68,6 +67,10 @@ static void direction(const tc_matcher *m, const angle *a) {
     const double both = a->target * a->poison;
     k->copy(m->device, m->parameters, m->g, m->u);
     k->axpby(m->device, m->parameters, -1 / both, m->target, a->dot / (both * a->poison * a->poison), m->u);
+}
+
+void tc_matcher_aimed(tc_matcher *m) {
+    m->target_norm = sqrt(m->device->k->dot(m->device, m->parameters, m->target, m->target));
 }
 
 double tc_match_loss(tc_matcher *m, const tc_match_batch *batch) {

@@ -18,9 +18,10 @@ typedef struct tc_matcher {
     int piece;         /* the most images of one pass */
     size_t parameters;
     void *theta, *state; /* device reals: the surrogate's */
-    void *target;        /* device reals [p]: g_t, to be filled before matching */
-    void *g, *u;         /* device reals [p] */
-    void *dx;            /* device reals [piece] images */
+    void *target;        /* device reals [p]: g_t, to be filled before matching, and then tc_matcher_aimed */
+    double target_norm;
+    void *g, *u; /* device reals [p] */
+    void *dx;    /* device reals [piece] images */
     int64_t gradients, jvps;
 } tc_matcher;
 
@@ -29,6 +30,8 @@ enum { TC_MATCHER_WANT = TC_WANT_GRAD_THETA | TC_WANT_JVP_X };
 tc_status tc_matcher_create(tc_device *device, const tc_surrogate *surrogate, tc_passes *passes, int piece,
                             tc_matcher *matcher, tc_error *error);
 void tc_matcher_free(tc_matcher *matcher);
+/* The target has been filled. Its norm is taken now, so that no step waits for it. */
+void tc_matcher_aimed(tc_matcher *matcher);
 
 /* What is matched: images [from, from + count) of the lens, all of class `label`. */
 typedef struct tc_match_batch {

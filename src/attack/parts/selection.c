@@ -45,7 +45,7 @@ static double norm_of(const prober *p, uint32_t place) {
     k->load_images(p->device, tc_nhwc(1, data->height, data->width, data->channels), p->image, p->index, NULL,
                    data->mean, data->std, tc_pass_input(p->pass));
     k->upload_bytes(p->device, tc_pass_labels(p->pass), &data->train.labels[place], sizeof *data->train.labels);
-    tc_pass_grad(p->pass, v->theta, v->state, p->g, NULL);
+    tc_pass_grad_async(p->pass, v->theta, v->state, p->g, NULL);
     return sqrt(k->dot(p->device, v->parameters, p->g, p->g));
 }
 

@@ -30,7 +30,7 @@ void tc_unroll_free(tc_unroll *u) {
 /* g := ∇_θ L(θ_k, x_k); NULL where only what the pass keeps for grad_jvp is wanted. */
 static void train(tc_unroll *u, const tc_feed *feed, int k, void *g) {
     feed->load(feed->context, k, u->pass);
-    tc_pass_grad(u->pass, u->theta[k], NULL, g, NULL);
+    tc_pass_grad_async(u->pass, u->theta[k], NULL, g, NULL);
     u->gradients++;
 }
 

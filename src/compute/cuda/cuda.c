@@ -1,6 +1,7 @@
 /* cuda.c — opening a GPU, and keeping what went wrong on it until somebody asks. */
 #include "compute/cuda/cuda.h"
 
+#include "compute/cuda/convolution.h"
 #include "compute/cuda/kernels.h"
 #include "compute/plugin.h"
 
@@ -11,9 +12,11 @@
 
 static bool went(tc_device *device, bool well, const char *what, const char *why) {
     tc_cuda_state *state = tc_cuda_state_of(device);
-    if (well || state->failed) return well;
-    state->failed = true;
-    snprintf(state->failure, sizeof state->failure, "%s: %s", what, why);
+    bool *already = state->recording ? &state->refused : &state->failed;
+    char *kept = state->recording ? state->refusal : state->failure;
+    if (well || *already) return well;
+    *already = true;
+    snprintf(kept, sizeof state->failure, "%s: %s", what, why);
     return false;
 }
 
@@ -99,6 +102,7 @@ void tc_cuda_close(tc_device *device) {
     if (state->blas) cublasLtDestroy(state->blas);
     if (state->dnn) cudnnDestroy(state->dnn);
     if (state->stream) cudaStreamDestroy(state->stream);
+    tc_cuda_forget_algorithms(state);
     free(state->block);
     free(state);
     device->state = NULL;

@@ -26,7 +26,15 @@ enum {
     TC_CUDA_STAGE = 1 << 16,       /* bytes of pinned memory for results that come back */
 };
 
-typedef struct tc_cuda_block tc_cuda_block; /* one allocation (memory.c) */
+typedef struct tc_cuda_block tc_cuda_block;           /* one allocation (memory.c) */
+typedef struct tc_cuda_algorithms tc_cuda_algorithms; /* chosen for convolutions (algorithms.c) */
+
+/* Memory that several plans work in, one after the other; lives as long as one of them does. */
+typedef struct tc_cuda_scratch {
+    void *memory;
+    size_t bytes;
+    int users;
+} tc_cuda_scratch;
 
 typedef struct tc_cuda_state {
     cudaStream_t stream;
@@ -39,8 +47,12 @@ typedef struct tc_cuda_state {
     real *room;       /* device [TC_CUDA_ROOM]: a kernel's partial sums; no longer of use when it ends */
     void *workspace;  /* device [TC_CUDA_WORKSPACE], likewise */
     char *stage;      /* host, pinned [TC_CUDA_STAGE] */
-    bool failed;      /* something has: results from then on mean nothing, and the first failure is … */
+    tc_cuda_algorithms *algorithms;
+    tc_cuda_scratch *scratch; /* for the next plan, if it is enough for it; or NULL */
+    bool failed;              /* something has: results from then on mean nothing, and the first failure is … */
     char failure[256];
+    bool recording, refused; /* between record_begin and record_end what fails was only refused; the first is … */
+    char refusal[256];
 } tc_cuda_state;
 
 static inline tc_cuda_state *tc_cuda_state_of(const tc_device *device) {
@@ -56,6 +68,12 @@ bool tc_cuda_blas_went(tc_device *device, cublasStatus_t status, const char *wha
 tc_status tc_cuda_choose(const tc_device_options *options, int *index, int *count, struct cudaDeviceProp *properties,
                          tc_error *error);
 tc_status tc_cuda_look(const tc_device_options *options, tc_device_facts *facts, tc_error *error);
+
+/* At least `bytes` of shared memory for a plan. What other plans have been given stays where it is: captured graphs
+ * know its address. */
+tc_status tc_cuda_scratch_take(tc_device *device, size_t bytes, tc_cuda_scratch **scratch, tc_error *error);
+void tc_cuda_scratch_return(tc_device *device, tc_cuda_scratch *scratch); /* may be NULL */
+
 tc_status tc_cuda_open(tc_device *device, tc_error *error);
 void tc_cuda_close(tc_device *device);
 tc_status tc_cuda_health(tc_device *device, tc_error *error);

@@ -83,9 +83,15 @@ void tc_cuda_flatten(tc_device *device, tc_shape shape, const void *x, void *y);
 void tc_cuda_unflatten(tc_device *device, tc_shape shape, tc_sum y, void *x);
 void tc_cuda_to_layout(tc_device *device, tc_shape shape, const void *nhwc, void *x);
 void tc_cuda_from_layout(tc_device *device, tc_shape shape, const void *x, void *nhwc);
-void tc_cuda_dropout_mask(tc_device *device, tc_shape shape, double rate, tc_stream stream, void *mask);
+void tc_cuda_dropout_mask(tc_device *device, tc_shape shape, const tc_dropout *dropout, void *mask);
 void tc_cuda_loss(tc_device *device, const tc_loss *loss, void *value, void *dz);
 void tc_cuda_loss_tangent(tc_device *device, const tc_loss *loss, const void *logits_t, void *dz_t);
+void tc_cuda_next_step(tc_device *device, const tc_walk *walk, int n, int32_t *labels);
+void tc_cuda_tally(tc_device *device, const tc_loss *loss, const void *value, tc_count *count);
+tc_status tc_cuda_record_begin(tc_device *device, tc_error *error);
+tc_status tc_cuda_record_end(tc_device *device, tc_recording **recording, tc_error *error);
+void tc_cuda_replay(tc_device *device, tc_recording *recording);
+void tc_cuda_recording_free(tc_device *device, tc_recording *recording);
 void tc_cuda_load_images(tc_device *device, tc_shape shape, const uint8_t *images, const uint32_t *index,
                          const tc_warp *warp, const float *mean, const float *std, void *x);
 void tc_cuda_warp(tc_device *device, tc_shape shape, const tc_warp *warp, const void *x, void *y);

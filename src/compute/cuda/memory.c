@@ -12,6 +12,11 @@ struct tc_cuda_block {
     size_t bytes;
 };
 
+/* While something is recorded memory is neither taken nor copied from or to the host: each replay would do it again. */
+static bool closed(tc_device *device, const char *what) {
+    return tc_cuda_state_of(device)->recording && !tc_cuda_went(device, cudaErrorStreamCaptureUnsupported, what);
+}
+
 static tc_status make_room(tc_cuda_state *state, tc_error *error) {
     if (state->blocks < state->block_room) return TC_OK;
     const size_t room = state->block_room ? 2 * state->block_room : 256;
@@ -27,6 +32,8 @@ tc_status tc_cuda_allocate(tc_device *device, size_t bytes, void **memory, tc_er
     tc_status status = TC_OK;
     const size_t asked = bytes ? bytes : 1;
     *memory = NULL;
+    if (closed(device, "allocating memory"))
+        TC_RAISE(TC_FAILED, "device cuda:%d: no memory is allocated while steps are recorded", device->options.index);
     TC_TRY(tc_cuda_health(device, error));
     TC_TRY(make_room(state, error));
     if (cudaMallocAsync(memory, asked, state->stream) != cudaSuccess) {
@@ -58,10 +65,47 @@ void tc_cuda_release(tc_device *device, void *memory) {
     }
 }
 
+/* ---- shared by plans ---- */
+
+/* Layers ask for more and more: a little more than asked for keeps the number of stretches small. */
+static size_t generous(size_t bytes) {
+    enum { LEAST = 1 << 20, MOST = 64 << 20 };
+    size_t size = LEAST;
+    while (size < bytes && size < MOST) size *= 2;
+    return size < bytes ? bytes : size;
+}
+
+tc_status tc_cuda_scratch_take(tc_device *device, size_t bytes, tc_cuda_scratch **scratch, tc_error *error) {
+    tc_cuda_state *state = tc_cuda_state_of(device);
+    tc_cuda_scratch *made = NULL;
+    tc_status status = TC_OK;
+    *scratch = NULL;
+    if (!state->scratch || state->scratch->bytes < bytes) {
+        TC_TRY(tc_new(&made, 1, sizeof *made, error));
+        made->bytes = generous(bytes);
+        TC_TRY(tc_cuda_allocate(device, made->bytes, &made->memory, error));
+        state->scratch = made;
+        made = NULL;
+    }
+    *scratch = state->scratch;
+    (*scratch)->users++;
+done:
+    free(made);
+    return status;
+}
+
+void tc_cuda_scratch_return(tc_device *device, tc_cuda_scratch *scratch) {
+    tc_cuda_state *state = tc_cuda_state_of(device);
+    if (!scratch || --scratch->users > 0) return;
+    if (state->scratch == scratch) state->scratch = NULL;
+    tc_cuda_release(device, scratch->memory);
+    free(scratch);
+}
+
 /* ---- bytes ---- */
 
 void tc_cuda_upload_bytes(tc_device *device, void *to, const void *from, size_t bytes) {
-    if (bytes == 0) return;
+    if (bytes == 0 || closed(device, "copying to the GPU")) return;
     tc_cuda_went(device, cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, tc_cuda_state_of(device)->stream),
                  "copying to the GPU");
 }
@@ -70,10 +114,12 @@ void tc_cuda_upload_bytes(tc_device *device, void *to, const void *from, size_t 
 void tc_cuda_download_bytes(tc_device *device, void *to, const void *from, size_t bytes) {
     tc_cuda_state *state = tc_cuda_state_of(device);
     if (bytes == 0) return;
-    tc_cuda_went(device, cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, state->stream),
-                 "copying from the GPU");
-    tc_cuda_went(device, cudaStreamSynchronize(state->stream), "copying from the GPU");
-    if (state->failed) memset(to, 0xff, bytes);
+    if (!closed(device, "copying from the GPU")) {
+        tc_cuda_went(device, cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, state->stream),
+                     "copying from the GPU");
+        tc_cuda_went(device, cudaStreamSynchronize(state->stream), "copying from the GPU");
+    }
+    if (state->failed || state->recording) memset(to, 0xff, bytes);
 }
 
 /* ---- reals, which are floats ---- */

@@ -25,6 +25,18 @@ static inline __device__ uint64_t tc_cuda_half(const tc_cuda_bits &bits, int hal
     return (uint64_t)bits.word[2 * half + 1] << 32 | bits.word[2 * half];
 }
 
+/* The key of tc_stream_child(key, purpose, number), where `name` is tc_cuda_name(purpose). */
+static inline __device__ uint64_t tc_cuda_child(uint64_t key, uint64_t name, uint64_t number) {
+    const uint64_t named = tc_cuda_half(tc_cuda_philox(key, name, 1), 0);
+    return tc_cuda_half(tc_cuda_philox(named, number, 1), 0);
+}
+
+static inline uint64_t tc_cuda_name(const char *purpose) {
+    uint64_t name = 0xcbf29ce484222325u;
+    for (; *purpose; purpose++) name = (name ^ (unsigned char)*purpose) * 0x100000001b3u;
+    return name;
+}
+
 static inline __device__ double tc_cuda_uniform_at(uint64_t key, uint64_t index) {
     const tc_cuda_bits bits = tc_cuda_philox(key, index >> 1, 0);
     return (double)(tc_cuda_half(bits, (int)(index & 1)) >> 11) * 0x1p-53;

@@ -1,62 +1,6 @@
 /* table.c — the CUDA backend's kernel table. */
 #include "compute/cuda/kernels.h"
 
-/* not written yet: to be taken out one by one */
-#pragma weak tc_cuda_sgd_step
-#pragma weak tc_cuda_adam_step
-#pragma weak tc_cuda_conv_create
-#pragma weak tc_cuda_conv_destroy
-#pragma weak tc_cuda_conv_pack
-#pragma weak tc_cuda_conv_forward
-#pragma weak tc_cuda_conv_backward_data
-#pragma weak tc_cuda_conv_backward_weights
-#pragma weak tc_cuda_product_create
-#pragma weak tc_cuda_product_destroy
-#pragma weak tc_cuda_product_run
-#pragma weak tc_cuda_column_sums
-#pragma weak tc_cuda_channel_sums
-#pragma weak tc_cuda_channel_add
-#pragma weak tc_cuda_norm_forward
-#pragma weak tc_cuda_norm_backward
-#pragma weak tc_cuda_norm_forward_tangent
-#pragma weak tc_cuda_norm_backward_tangent
-#pragma weak tc_cuda_layer_norm
-#pragma weak tc_cuda_layer_norm_backward
-#pragma weak tc_cuda_layer_norm_tangent
-#pragma weak tc_cuda_layer_norm_backward_tangent
-#pragma weak tc_cuda_attention_room
-#pragma weak tc_cuda_attention
-#pragma weak tc_cuda_attention_backward
-#pragma weak tc_cuda_attention_tangent
-#pragma weak tc_cuda_attention_backward_tangent
-#pragma weak tc_cuda_activation
-#pragma weak tc_cuda_activation_backward
-#pragma weak tc_cuda_activation_tangent
-#pragma weak tc_cuda_activation_backward_tangent
-#pragma weak tc_cuda_max_pool
-#pragma weak tc_cuda_max_pool_gather
-#pragma weak tc_cuda_max_pool_scatter
-#pragma weak tc_cuda_average_pool
-#pragma weak tc_cuda_average_pool_backward
-#pragma weak tc_cuda_concat
-#pragma weak tc_cuda_slice
-#pragma weak tc_cuda_scale
-#pragma weak tc_cuda_scale_reduce
-#pragma weak tc_cuda_flatten
-#pragma weak tc_cuda_unflatten
-#pragma weak tc_cuda_to_layout
-#pragma weak tc_cuda_from_layout
-#pragma weak tc_cuda_dropout_mask
-#pragma weak tc_cuda_loss
-#pragma weak tc_cuda_loss_tangent
-#pragma weak tc_cuda_load_images
-#pragma weak tc_cuda_warp
-#pragma weak tc_cuda_warp_adjoint
-#pragma weak tc_cuda_blend
-#pragma weak tc_cuda_normalise
-#pragma weak tc_cuda_normalise_adjoint
-#pragma weak tc_cuda_project
-
 const tc_kernels tc_cuda_kernels = {
     .health = tc_cuda_health,
     .allocate = tc_cuda_allocate,
@@ -127,6 +71,12 @@ const tc_kernels tc_cuda_kernels = {
     .dropout_mask = tc_cuda_dropout_mask,
     .loss = tc_cuda_loss,
     .loss_tangent = tc_cuda_loss_tangent,
+    .next_step = tc_cuda_next_step,
+    .tally = tc_cuda_tally,
+    .record_begin = tc_cuda_record_begin,
+    .record_end = tc_cuda_record_end,
+    .replay = tc_cuda_replay,
+    .recording_free = tc_cuda_recording_free,
     .load_images = tc_cuda_load_images,
     .warp = tc_cuda_warp,
     .warp_adjoint = tc_cuda_warp_adjoint,

@@ -101,8 +101,12 @@ static void portable_unflatten(tc_device *device, tc_shape shape, tc_sum y, void
     }
 }
 
-static void portable_dropout_mask(tc_device *device, tc_shape shape, double rate, tc_stream stream, void *mask) {
+static void portable_dropout_mask(tc_device *device, tc_shape shape, const tc_dropout *dropout, void *mask) {
     const size_t pixels = (size_t)shape.n * (size_t)shape.h * (size_t)shape.w;
+    const double rate = dropout->rate;
+    const tc_stream stream = dropout->pace
+                                 ? tc_stream_child((tc_stream){.key = dropout->pace->dropout}, "layer", dropout->layer)
+                                 : dropout->stream;
     const real kept = (real)(rate < 1 ? 1 / (1 - rate) : 0);
     PORTABLE_PARALLEL_COSTLY(pixels * (size_t)shape.c)
     for (size_t pixel = 0; pixel < pixels; pixel++) {

@@ -8,7 +8,8 @@
 /* g := gradient + λθ;  v := m v + g;  θ −= η (g + m v with Nesterov, else v). Without momentum velocity may be NULL. */
 static void portable_sgd_step(tc_device *device, size_t count, const tc_sgd *sgd, const void *gradient, void *velocity,
                               void *theta) {
-    const real rate = (real)sgd->rate, momentum = (real)sgd->momentum, decay = (real)sgd->weight_decay;
+    const real rate = (real)(sgd->pace ? sgd->pace->rate : sgd->rate);
+    const real momentum = (real)sgd->momentum, decay = (real)sgd->weight_decay;
     const real *g = gradient;
     real *v = velocity, *t = theta;
     if (momentum == 0) {
@@ -32,10 +33,9 @@ static void portable_adam_step(tc_device *device, size_t count, const tc_adam *a
                                void *v, void *theta) {
     const real beta1 = (real)adam->beta1, beta2 = (real)adam->beta2, epsilon = (real)adam->epsilon;
     const real keep1 = (real)(1 - adam->beta1), keep2 = (real)(1 - adam->beta2);
-    const real step = (real)(adam->rate / (1 - pow(adam->beta1, (double)adam->step)));
-    const real unbias = (real)(1 / sqrt(1 - pow(adam->beta2, (double)adam->step)));
+    const tc_pace pace = adam->pace ? *adam->pace : tc_adam_pace(adam);
+    const real step = (real)pace.along, unbias = (real)pace.unbias, shrink = (real)pace.shrink;
     const real in_gradient = adam->decoupled ? 0 : (real)adam->weight_decay;
-    const real shrink = (real)(adam->decoupled ? 1 - adam->rate * adam->weight_decay : 1);
     const bool sign = adam->signed_gradient;
     const real *from = gradient;
     real *first = m, *second = v, *t = theta;

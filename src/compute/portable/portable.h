@@ -24,6 +24,7 @@
 #include "compute/portable/memory.h"
 #include "compute/portable/optimisers.h"
 #include "compute/portable/pools.h"
+#include "compute/portable/steps.h"
 #include "compute/portable/vectors.h"
 
 /* That a later entry of the table replaces a portable one is the point. */
@@ -32,6 +33,6 @@
 #define TC_PORTABLE_KERNELS                                                                                            \
     TC_PORTABLE_MEMORY, TC_PORTABLE_VECTORS, TC_PORTABLE_OPTIMISERS, TC_PORTABLE_CHANNELS, TC_PORTABLE_ACTIVATIONS,    \
         TC_PORTABLE_POOLS, TC_PORTABLE_LAYOUTS, TC_PORTABLE_LOSSES, TC_PORTABLE_IMAGES, TC_PORTABLE_LAYER_NORMS,       \
-        TC_PORTABLE_ATTENTION
+        TC_PORTABLE_ATTENTION, TC_PORTABLE_STEPS
 
 #endif

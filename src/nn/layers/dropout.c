@@ -22,7 +22,8 @@ static void apply(tc_step *s, const void *x, void *y) {
 }
 
 static void forward(tc_step *s) {
-    if (active(s)) s->device->k->dropout_mask(s->device, s->out, s->layer->options.rate, s->stream, s->saved[0]);
+    const tc_dropout dropout = {s->layer->options.rate, s->stream, s->pace, s->number};
+    if (active(s)) s->device->k->dropout_mask(s->device, s->out, &dropout, s->saved[0]);
     apply(s, s->x[0], s->y);
 }
 

@@ -23,6 +23,7 @@ static void random_target(setup *s) {
     double *target = calloc(s->matcher.parameters, sizeof *target);
     for (size_t i = 0; i < s->matcher.parameters; i++) target[i] = tc_normal_at(tc_stream_make(8), i);
     s->device->k->upload_double(s->device, s->matcher.target, target, s->matcher.parameters);
+    tc_matcher_aimed(&s->matcher);
     free(target);
 }
 
@@ -126,10 +127,13 @@ static void matching_itself_is_zero(void **state) {
     make_setup(&s, POISONS);
     loss_at(&s, s.pixels); /* leaves g_p in g */
     s.device->k->axpby(s.device, s.matcher.parameters, 3, s.matcher.g, 0, s.matcher.target);
+    tc_matcher_aimed(&s.matcher);
     assert_float_equal(loss_at(&s, s.pixels), 0, 1e-12);
     s.device->k->axpby(s.device, s.matcher.parameters, -1, s.matcher.g, 0, s.matcher.target);
+    tc_matcher_aimed(&s.matcher);
     assert_float_equal(loss_at(&s, s.pixels), 2, 1e-12);
     s.device->k->fill(s.device, s.matcher.parameters, 0, s.matcher.target);
+    tc_matcher_aimed(&s.matcher);
     double gradient[POISONS * 6 * 6 * 2];
     assert_float_equal(gradient_at(&s, gradient), 1, 0); /* nothing to match */
     for (size_t i = 0; i < s.values; i++) assert_float_equal(gradient[i], 0, 0);

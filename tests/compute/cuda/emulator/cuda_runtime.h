@@ -44,6 +44,7 @@ typedef struct tc_emulated_graph *cudaGraph_t;
 typedef struct tc_emulated_graph *cudaGraphExec_t;
 typedef struct tc_emulated_event *cudaEvent_t;
 #define cudaStreamNonBlocking  1u
+#define cudaEventBlockingSync  1u
 #define cudaEventDisableTiming 2u
 
 struct cudaDeviceProp {
@@ -128,6 +129,14 @@ template <class T> T __shfl_down_sync(unsigned, T x, unsigned by) {
 template <class T> T __shfl_xor_sync(unsigned, T x, int with) {
     tc_emulator_exchange(&x, sizeof x, (int)(threadIdx.x % 32) ^ with);
     return x;
+}
+
+inline double __dadd_rn(double a, double b) {
+    return a + b;
+}
+
+inline double __dmul_rn(double a, double b) {
+    return a * b;
 }
 
 template <class T> T __ldg(const T *from) {

@@ -1,0 +1,122 @@
+/* depthwise.cu — convolutions in which every channel goes alone (MobileNetV2's), by kernels of our own.
+ *
+ * Each output is a sum of a few products with nothing to share between channels, so there is no matrix product in it
+ * and memory sets the pace: a thread computes one element, its neighbours the next channels, and all that they read and
+ * write lies side by side. Weights are [window][c]. The gradient's sums over all pixels are cut into parts whose number
+ * the geometry alone decides, so that the bits are the same on every GPU; everything is in single precision. */
+#include "compute/cuda/convolution.h"
+#include "compute/cuda/launch.h"
+
+/* 32 bits, in which the GPU divides several times as fast as in 64: tc_cuda_depthwise_fits sees to it. */
+struct window {
+    unsigned c, in_h, in_w, out_h, out_w, pixels; /* pixels: of all outputs */
+    int kernel, stride, padding;
+};
+
+static window window_of(const tc_convolution *g) {
+    return {(unsigned)g->in.c,  (unsigned)g->in.h,  (unsigned)g->in.w,
+            (unsigned)g->out.h, (unsigned)g->out.w, (unsigned)(g->out.n * g->out.h * g->out.w),
+            g->kernel,          g->stride,          g->padding};
+}
+
+/* Input row or column under place k of the window of output `at`; −1 outside. */
+static inline __device__ int under(const window &v, unsigned at, int k, unsigned size) {
+    const int x = (int)at * v.stride + k - v.padding;
+    return x < (int)size ? x : -1; /* what is negative is outside already */
+}
+
+/* Output row or column whose window has input `at` at place k; −1 for none. */
+static inline __device__ int over(const window &v, unsigned at, int k, unsigned size) {
+    const int shifted = (int)at + v.padding - k;
+    return shifted >= 0 && shifted % v.stride == 0 && shifted / v.stride < (int)size ? shifted / v.stride : -1;
+}
+
+void tc_cuda_depthwise_forward(tc_device *device, const tc_convolution *g, const void *weights, const void *x,
+                               const void *bias, bool relu, bool accumulate, void *z) {
+    const window v = window_of(g);
+    const real *w = (const real *)weights, *from = (const real *)x, *b = (const real *)bias;
+    real *to = (real *)z;
+    tc_cuda_each(device, (size_t)v.pixels * v.c, "convolution, each channel alone", [=] __device__(size_t i) {
+        const unsigned pixel = (unsigned)i / v.c, c = (unsigned)i - pixel * v.c;
+        const unsigned line = pixel / v.out_w, column = pixel - line * v.out_w;
+        const unsigned row = line % v.out_h, image = line / v.out_h * v.in_h;
+        real sum = b ? b[c] : 0;
+        for (int ky = 0; ky < v.kernel; ky++) {
+            const int y = under(v, row, ky, v.in_h);
+            if (y < 0) continue;
+            for (int kx = 0; kx < v.kernel; kx++) {
+                const int at = under(v, column, kx, v.in_w);
+                if (at < 0) continue;
+                sum += w[(unsigned)(ky * v.kernel + kx) * v.c + c] *
+                       from[((image + (unsigned)y) * v.in_w + (unsigned)at) * v.c + c];
+            }
+        }
+        if (accumulate) sum += to[i];
+        to[i] = relu && sum < 0 ? 0 : sum;
+    });
+}
+
+void tc_cuda_depthwise_data(tc_device *device, const tc_convolution *g, const void *weights, const void *dz, void *dx) {
+    const window v = window_of(g);
+    const real *w = (const real *)weights, *from = (const real *)dz;
+    real *to = (real *)dx;
+    tc_cuda_each(device, tc_shape_count(g->in), "data gradient, each channel alone", [=] __device__(size_t i) {
+        const unsigned pixel = (unsigned)i / v.c, c = (unsigned)i - pixel * v.c;
+        const unsigned line = pixel / v.in_w, column = pixel - line * v.in_w;
+        const unsigned row = line % v.in_h, image = line / v.in_h * v.out_h;
+        real sum = 0;
+        for (int ky = 0; ky < v.kernel; ky++) {
+            const int r = over(v, row, ky, v.out_h);
+            if (r < 0) continue;
+            for (int kx = 0; kx < v.kernel; kx++) {
+                const int at = over(v, column, kx, v.out_w);
+                if (at < 0) continue;
+                sum += w[(unsigned)(ky * v.kernel + kx) * v.c + c] *
+                       from[((image + (unsigned)r) * v.out_w + (unsigned)at) * v.c + c];
+            }
+        }
+        to[i] = sum;
+    });
+}
+
+/* Parts of a few hundred pixels, as many as there is room for. */
+static unsigned parts_of(const window &v) {
+    const unsigned weights = (unsigned)(v.kernel * v.kernel) * v.c, most = TC_CUDA_ROOM / weights;
+    const unsigned wanted = (v.pixels + 255) / 256;
+    return wanted < most ? wanted : most;
+}
+
+bool tc_cuda_depthwise_fits(const tc_convolution *g) {
+    const size_t weights = (size_t)g->kernel * (size_t)g->kernel * (size_t)g->in.c;
+    return g->groups > 1 && g->groups == g->in.c && g->groups == g->out.c && weights <= TC_CUDA_ROOM &&
+           tc_shape_count(g->in) <= INT32_MAX && tc_shape_count(g->out) <= INT32_MAX;
+}
+
+void tc_cuda_depthwise_gradient(tc_device *device, const tc_convolution *g, const void *x, const void *dz, void *dw,
+                                bool accumulate) {
+    const window v = window_of(g);
+    const real *from = (const real *)x, *cotangent = (const real *)dz;
+    real *partial = tc_cuda_state_of(device)->room, *to = (real *)dw; /* partial: [parts][window][c] */
+    const unsigned taps = (unsigned)(v.kernel * v.kernel), weights = taps * v.c, parts = parts_of(v);
+    const unsigned length = (v.pixels + parts - 1) / parts;
+    tc_cuda_each(device, (size_t)parts * weights, "weight gradient, each channel alone", [=] __device__(size_t i) {
+        const unsigned c = (unsigned)i % v.c, tap = (unsigned)i / v.c % taps, first = (unsigned)i / weights * length;
+        const unsigned end = first + length < v.pixels ? first + length : v.pixels;
+        real sum = 0;
+        for (unsigned pixel = first; pixel < end; pixel++) {
+            const unsigned line = pixel / v.out_w;
+            const int y = under(v, line % v.out_h, (int)tap / v.kernel, v.in_h);
+            const int at = under(v, pixel - line * v.out_w, (int)tap % v.kernel, v.in_w);
+            if (y < 0 || at < 0) continue;
+            const unsigned row = line / v.out_h * v.in_h + (unsigned)y;
+            sum += cotangent[pixel * v.c + c] * from[(row * v.in_w + (unsigned)at) * v.c + c];
+        }
+        partial[i] = sum;
+    });
+    tc_cuda_each(device, weights, "weight gradient, each channel alone", [=] __device__(size_t i) {
+        const unsigned c = (unsigned)i % v.c, tap = (unsigned)i / v.c, at = c * taps + tap; /* [c][1][window] */
+        double sum = 0;
+        for (unsigned part = 0; part < parts; part++) sum += partial[part * weights + (unsigned)i];
+        to[at] = (real)(sum + (accumulate ? (double)to[at] : 0));
+    });
+}

@@ -1,0 +1,55 @@
+/* steps.cu — a step of training that finds by itself what is new in it, and adds to the epoch's count. */
+#include "compute/cuda/kernels.h"
+#include "compute/cuda/launch.h"
+
+void tc_cuda_next_step(tc_device *device, const tc_walk *walk, int n, int32_t *labels) {
+    const tc_walk w = *walk;
+    tc_cuda_each(device, (size_t)n, "next_step", [=] __device__(size_t i) {
+        const size_t step = (size_t)w.count->steps, place = step * (size_t)w.batch + i;
+        const uint32_t image = w.order[place];
+        w.index[i] = image;
+        labels[i] = w.answers[image];
+        if (w.warps) w.warp[i] = w.warps[place];
+        if (i == 0) *w.pace = w.paces[step];
+    });
+}
+
+/* By a warp; in lane 0. */
+static __device__ int first_largest(int count, const real *row) {
+    const int lane = (int)threadIdx.x % TC_WARP;
+    int best = lane;
+    real most = lane < count ? row[lane] : -INFINITY;
+    for (int c = lane + TC_WARP; c < count; c += TC_WARP)
+        if (row[c] > most) most = row[c], best = c;
+    for (int offset = TC_WARP / 2; offset > 0; offset /= 2) {
+        const real other = __shfl_down_sync(0xffffffffu, most, offset);
+        const int where = __shfl_down_sync(0xffffffffu, best, offset);
+        if (other > most || (other == most && where < best)) most = other, best = where;
+    }
+    return best;
+}
+
+/* One block: a warp looks at an image at a time. Sums are rounded as the host would, not fused. */
+static __global__ void tally_kernel(int n, int classes, const real *logits, const int32_t *labels, const double *total,
+                                    tc_count *count) {
+    const int lane = (int)threadIdx.x % TC_WARP, warp = (int)threadIdx.x / TC_WARP, warps = (int)blockDim.x / TC_WARP;
+    int right = 0;
+    for (int i = warp; i < n; i += warps) {
+        const int answer = first_largest(classes, logits + (size_t)i * (size_t)classes);
+        right += lane == 0 && answer == labels[i];
+    }
+    right = tc_cuda_block_sum(right);
+    if (threadIdx.x > 0) return;
+    count->correct += right;
+    count->loss = __dadd_rn(count->loss, __dmul_rn(*total / n, (double)n));
+    count->steps++;
+}
+
+void tc_cuda_tally(tc_device *device, const tc_loss *loss, const void *value, tc_count *count) {
+    const real *values = (const real *)value, *logits = (const real *)loss->logits;
+    double *total = tc_cuda_state_of(device)->partials + TC_CUDA_PARTS;
+    tc_cuda_total(
+        device, (size_t)loss->n, "tally", [=] __device__(size_t i) { return (double)values[i]; }, total);
+    TC_LAUNCH(device, "tally", tally_kernel, 1u, TC_THREADS, loss->n, loss->classes, logits, loss->labels, total,
+              count);
+}

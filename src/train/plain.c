@@ -1,0 +1,154 @@
+#include "train/plain.h"
+
+#include "base/log.h"
+#include "train/trainer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- making ---- */
+
+static tc_status room(const tc_trainer *t, size_t count, size_t size, void *pointer, tc_error *error) {
+    void *memory = NULL;
+    const tc_status status = t->device->k->allocate(t->device, count * size, &memory, error);
+    memcpy(pointer, &memory, sizeof memory);
+    return status;
+}
+
+/* Room for an epoch of all samples; one of fewer has fewer steps. */
+tc_status tc_plain_make(tc_trainer *t, tc_error *error) {
+    tc_status status = TC_OK;
+    tc_plain *p = &t->plain;
+    tc_walk *walk = &p->walk;
+    const size_t samples = t->samples.count, steps = (samples + (size_t)t->batch - 1) / (size_t)t->batch;
+    if (tc_variants_any(t)) return TC_OK;
+    TC_TRY(tc_new(&p->paces, steps, sizeof *p->paces, error));
+    TC_TRY(room(t, samples, sizeof *walk->answers, &walk->answers, error));
+    TC_TRY(room(t, samples, sizeof *walk->order, &walk->order, error));
+    TC_TRY(room(t, steps, sizeof *walk->paces, &walk->paces, error));
+    TC_TRY(room(t, 1, sizeof *walk->count, &walk->count, error));
+    TC_TRY(room(t, 1, sizeof *walk->pace, &walk->pace, error));
+    if (t->samples.augment) {
+        TC_TRY(tc_new(&p->warps, samples, sizeof *p->warps, error));
+        TC_TRY(room(t, samples, sizeof *walk->warps, &walk->warps, error));
+    }
+    walk->index = t->samples.index;
+    walk->warp = t->samples.warp;
+    t->device->k->upload_bytes(t->device, walk->answers, t->samples.labels, samples * sizeof *walk->answers);
+    p->on = true;
+    p->drawn = -1;
+done:
+    return status;
+}
+
+void tc_plain_forget(tc_trainer *t) {
+    for (int i = 0; i < TC_MAX_PASSES; i++) {
+        tc_track *track = &t->plain.track[i];
+        if (track->recording) t->device->k->recording_free(t->device, track->recording);
+        *track = (tc_track){0};
+    }
+}
+
+void tc_plain_free(tc_trainer *t) {
+    tc_plain *p = &t->plain;
+    void *const on_device[] = {p->walk.answers, p->walk.order, p->walk.warps,
+                               p->walk.paces,   p->walk.count, p->walk.pace};
+    tc_plain_forget(t);
+    for (size_t i = 0; i < sizeof on_device / sizeof *on_device; i++)
+        if (on_device[i]) t->device->k->release(t->device, on_device[i]);
+    free(p->warps);
+    free(p->paces);
+    *p = (tc_plain){0};
+}
+
+/* ---- an epoch ---- */
+
+/* Of the epoch's step number `step`, which is step number `number` of the run. */
+static void set_pace(const tc_trainer *t, int64_t epoch, size_t step, int64_t number, tc_pace *pace) {
+    const size_t place = step * (size_t)t->batch, left = t->epoch_samples - place;
+    const int n = left < (size_t)t->batch ? (int)left : t->batch;
+    *pace = tc_optimiser_pace(&t->run.optimiser, tc_trainer_rate(t, epoch, (int64_t)place, n), number + 1);
+    pace->dropout = tc_stream_child(t->stream, "dropout", (uint64_t)number).key;
+}
+
+static size_t steps_of_epoch(const tc_trainer *t) {
+    return (t->epoch_samples + (size_t)t->batch - 1) / (size_t)t->batch;
+}
+
+/* On the host. `first`: the number of the epoch's first step in the run. */
+static void draw(tc_trainer *t, int64_t epoch, int64_t first) {
+    tc_plain *p = &t->plain;
+    const size_t steps = steps_of_epoch(t);
+    tc_samples_begin_epoch(&t->samples, epoch);
+    for (size_t i = 0; i < steps; i++) set_pace(t, epoch, i, first + (int64_t)i, &p->paces[i]);
+    if (p->warps) tc_samples_warps(&t->samples, epoch, 0, t->epoch_samples, p->warps);
+    p->drawn = epoch;
+}
+
+void tc_plain_draw_next(tc_trainer *t) {
+    const bool settled = !t->run.samples; /* nobody will be asked which samples are kept */
+    if (settled && t->run.at.epoch + 1 < t->options->epochs) draw(t, t->run.at.epoch + 1, t->run.at.steps);
+}
+
+void tc_plain_begin(tc_trainer *t) {
+    const tc_kernels *k = t->device->k;
+    const tc_train_place *at = &t->run.at;
+    const tc_walk *walk = &t->plain.walk;
+    const int64_t done = at->place / t->batch;
+    const tc_count count = {.steps = done, .correct = at->correct, .loss = at->loss_sum};
+    if (t->plain.drawn != at->epoch) draw(t, at->epoch, at->steps - done);
+    t->plain.walk.batch = t->batch;
+    k->upload_bytes(t->device, walk->paces, t->plain.paces, steps_of_epoch(t) * sizeof *walk->paces);
+    k->upload_bytes(t->device, walk->order, t->samples.order, t->epoch_samples * sizeof *walk->order);
+    if (walk->warps) k->upload_bytes(t->device, walk->warps, t->plain.warps, t->epoch_samples * sizeof *walk->warps);
+    k->upload_bytes(t->device, walk->count, &count, sizeof count);
+}
+
+void tc_plain_read(tc_trainer *t) {
+    tc_train_place *at = &t->run.at;
+    tc_count count;
+    t->device->k->download_bytes(t->device, &count, t->plain.walk.count, sizeof count);
+    at->seen = at->place;
+    at->correct = count.correct;
+    at->loss_sum = count.loss;
+}
+
+/* ---- a step ---- */
+
+static void take(tc_trainer *t, int n, tc_pass *pass) {
+    const tc_walk *walk = &t->plain.walk;
+    t->device->k->next_step(t->device, walk, n, tc_pass_labels(pass));
+    tc_pass_set_pace(pass, walk->pace);
+    tc_samples_show(&t->samples, n, pass);
+    tc_pass_grad_async(pass, t->run.theta, t->run.state, t->gradient, NULL);
+    tc_pass_tally(pass, walk->count);
+    tc_optimiser_step_at(&t->run.optimiser, walk->pace, t->gradient, t->run.theta);
+}
+
+/* Nothing has happened yet when it succeeds, nor when it fails. */
+static void record(tc_trainer *t, int n, tc_pass *pass, tc_track *track) {
+    const tc_kernels *k = t->device->k;
+    tc_error why;
+    tc_status status = k->record_begin(t->device, &why);
+    if (status == TC_OK) {
+        take(t, n, pass);
+        status = k->record_end(t->device, &track->recording, &why);
+    }
+    if (status == TC_OK) return;
+    track->recording = NULL;
+    t->plain.unrecorded = true;
+    tc_log("train: steps on %s are called kernel by kernel, which may be slower (%s)", t->device->name, why.message);
+}
+
+void tc_plain_step(tc_trainer *t, int n) {
+    const tc_kernels *k = t->device->k;
+    tc_pass *pass = tc_passes_find(&t->passes, n);
+    tc_track *track = t->plain.track;
+    for (int i = 0; t->passes.pass[i] != pass; i++) track++;
+    if (k->record_begin && track->known && !track->recording && !t->plain.unrecorded) record(t, n, pass, track);
+    if (track->recording)
+        k->replay(t->device, track->recording);
+    else
+        take(t, n, pass);
+    track->known = true;
+}
