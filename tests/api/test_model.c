@@ -155,6 +155,16 @@ static void devices(void **state) {
     tocsin_device_close(device);
     refused("abacus", tocsin_device_open("abacus", 1, &device, e));
     assert_null(device);
+    const char *const two[] = {"threads=2", "precision=bf16", NULL}, *const wrong[] = {"precision=f16", NULL},
+                      *const other[] = {"trials=3", NULL};
+    must(tocsin_device_open_with("cpu", two, &device, &error));
+    assert_int_equal(tocsin_device_threads(device), 2);
+    tocsin_device_close(device);
+    must(tocsin_device_open_with("cpu", NULL, &device, &error));
+    tocsin_device_close(device);
+    refused("f16", tocsin_device_open_with("cpu", wrong, &device, e));
+    refused("trials=3", tocsin_device_open_with("cpu", other, &device, e));
+    refused("abacus", tocsin_device_open_with("abacus", two, &device, e));
     refused("NULL", tocsin_device_open(NULL, 1, &device, e));
     refused("NULL", tocsin_device_open("cpu", 1, NULL, e));
     tocsin_device_close(NULL);
