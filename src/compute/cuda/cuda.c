@@ -49,7 +49,7 @@ static tc_status choose(tc_device *device, tc_error *error) {
     struct cudaDeviceProp properties;
     int count = 0;
     tc_status status = TC_OK;
-    TC_TRY(tc_cuda_choose(&device->options, &device->options.index, &count, &properties, error));
+    TC_TRY(tc_cuda_find(&device->options, &device->options.index, &count, &properties, error));
     if (!tc_cuda_went(device, cudaSetDevice(device->options.index), "choosing the GPU"))
         TC_TRY(tc_cuda_health(device, error));
     state->multiprocessors = properties.multiProcessorCount;

@@ -65,8 +65,8 @@ bool tc_cuda_dnn_went(tc_device *device, cudnnStatus_t status, const char *what)
 bool tc_cuda_blas_went(tc_device *device, cublasStatus_t status, const char *what);
 
 /* The GPU that the options name, *index of *count, if it can do what they ask. Opens nothing (look.c). */
-tc_status tc_cuda_choose(const tc_device_options *options, int *index, int *count, struct cudaDeviceProp *properties,
-                         tc_error *error);
+tc_status tc_cuda_find(const tc_device_options *options, int *index, int *count, struct cudaDeviceProp *properties,
+                       tc_error *error);
 tc_status tc_cuda_look(const tc_device_options *options, tc_device_facts *facts, tc_error *error);
 
 /* At least `bytes` of shared memory for a plan. What other plans have been given stays where it is: captured graphs

@@ -16,8 +16,8 @@ static tc_status check(const tc_device_options *options, int index, const struct
     return TC_OK;
 }
 
-tc_status tc_cuda_choose(const tc_device_options *options, int *index, int *count, struct cudaDeviceProp *properties,
-                         tc_error *error) {
+tc_status tc_cuda_find(const tc_device_options *options, int *index, int *count, struct cudaDeviceProp *properties,
+                       tc_error *error) {
     cudaError_t went = cudaGetDeviceCount(count);
     if (went != cudaSuccess || *count == 0)
         return tc_raise(error, TC_INVALID, "device cuda: no GPU can be used here (%s); use cpu",
@@ -60,7 +60,7 @@ tc_status tc_cuda_look(const tc_device_options *options, tc_device_facts *facts,
     struct cudaDeviceProp properties;
     int index, driver = 0, runtime = 0;
     char release[32], many[32] = "";
-    const tc_status status = tc_cuda_choose(options, &index, &facts->count, &properties, error);
+    const tc_status status = tc_cuda_find(options, &index, &facts->count, &properties, error);
     if (status != TC_OK) return status;
     const size_t dnn = cudnnGetVersion(), blas = cublasLtGetVersion();
     const int same = namesakes(options, facts->count, properties.name);
