@@ -123,10 +123,17 @@ double tc_private_epsilon(const tc_trainer *t) {
                             t->options->dp_delta);
 }
 
+/* Measured (docs/performance.md); passes of one image keep the processor from being busy. */
+static double work_by_example(const tc_train_options *options) {
+    (void)options;
+    return 13;
+}
+
 const tc_variant tc_private = {.name = "DP-SGD",
                                .size = sizeof(private),
                                .single = true,
                                .on = by_example,
+                               .work = work_by_example,
                                .check = check_example,
                                .make = make,
                                .release = release,
