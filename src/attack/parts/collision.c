@@ -257,7 +257,8 @@ double tc_collision_work(const tc_craft_job *job, const char *layers, int batch,
                          const tc_sharpness_options *sharpness) {
     const double poisons = (double)job->threat->poisons;
     const double seen = poisons + ceil(poisons / batch) * (double)job->threat->targets;
-    return count_layers(job, layers) * tc_sharpness_gradients(sharpness) * seen;
+    const double passes = sharpness->kind == TC_SHARPNESS_NONE ? 2.0 / 3 : tc_sharpness_gradients(sharpness);
+    return count_layers(job, layers) * passes * seen; /* without sharpness for the images alone */
 }
 
 /* ---- making ---- */

@@ -24,14 +24,16 @@ enum { MOST = 40 };
 static const char *const common[] = {"trials=1",
                                      "threads=1",
                                      "dataset.source=shapes10",
-                                     "dataset.train_per_class=24",
-                                     "dataset.test_per_class=8",
+                                     "dataset.train_per_class=8",
+                                     "dataset.test_per_class=4",
                                      "surrogate.model=convnet",
-                                     "surrogate.train.epochs=4",
-                                     "surrogate.train.batch=32",
+                                     "surrogate.width=8",
+                                     "surrogate.train.epochs=1",
+                                     "surrogate.train.batch=16",
                                      "victim.model=convnet",
-                                     "victim.train.epochs=4",
-                                     "victim.train.batch=32"};
+                                     "victim.width=8",
+                                     "victim.train.epochs=1",
+                                     "victim.train.batch=16"};
 enum { COMMON = sizeof common / sizeof *common };
 
 static tc_plan *plan_of(const char *const *own) {
@@ -74,30 +76,30 @@ static void crafting(const char *const *own) {
 
 static void test_targeted(void **unused) {
     (void)unused;
-    crafting((const char *[]){"attacks.1.name=gradient-matching", "attacks.1.steps=10", "attacks.1.restarts=2",
+    crafting((const char *[]){"attacks.1.name=gradient-matching", "attacks.1.steps=6", "attacks.1.restarts=2",
                               "attacks.1.sharpness=worst-case", "threat.ratio=0.1", NULL});
-    crafting((const char *[]){"attacks.1.name=poison-frogs", "attacks.1.steps=20", "threat.ratio=0.1", NULL});
-    crafting((const char *[]){"attacks.1.name=bullseye-polytope", "attacks.1.steps=20", "threat.ratio=0.1", NULL});
-    crafting((const char *[]){"attacks.1.name=meta-poison", "attacks.1.steps=3", "attacks.1.models=3",
-                              "attacks.1.batch=40", "threat.ratio=0.1", NULL});
+    crafting((const char *[]){"attacks.1.name=poison-frogs", "attacks.1.steps=12", "threat.ratio=0.1", NULL});
+    crafting((const char *[]){"attacks.1.name=bullseye-polytope", "attacks.1.steps=12", "threat.ratio=0.1", NULL});
+    crafting((const char *[]){"attacks.1.name=meta-poison", "attacks.1.steps=2", "attacks.1.models=2",
+                              "attacks.1.batch=20", "threat.ratio=0.1", NULL});
 }
 
 static void test_backdoors(void **unused) {
     (void)unused;
-    crafting((const char *[]){"attacks.1.name=sleeper-agent", "attacks.1.steps=12", "attacks.1.retrainings=2",
+    crafting((const char *[]){"attacks.1.name=sleeper-agent", "attacks.1.steps=6", "attacks.1.retrainings=2",
                               "threat.goal=backdoor", "threat.ratio=0.1", NULL});
-    crafting((const char *[]){"attacks.1.name=hidden-trigger", "attacks.1.steps=30", "threat.goal=backdoor",
+    crafting((const char *[]){"attacks.1.name=hidden-trigger", "attacks.1.steps=12", "threat.goal=backdoor",
                               "threat.ratio=0.1", NULL});
-    crafting((const char *[]){"attacks.1.name=clean-label-backdoor", "attacks.1.steps=30", "threat.goal=backdoor",
+    crafting((const char *[]){"attacks.1.name=clean-label-backdoor", "attacks.1.steps=12", "threat.goal=backdoor",
                               "threat.ratio=0.1", NULL});
 }
 
 static void test_untargeted(void **unused) {
     (void)unused;
-    crafting((const char *[]){"attacks.1.name=error-max", "attacks.1.steps=10", "attacks.1.sharpness=worst-case",
-                              "attacks.1.batch=64", "threat.goal=untargeted", "threat.ratio=1", NULL});
-    crafting((const char *[]){"attacks.1.name=error-min", "attacks.1.steps=4", "attacks.1.epochs=2", "attacks.1.stop=0",
-                              "attacks.1.batch=64", "threat.goal=untargeted", "threat.ratio=1", NULL});
+    crafting((const char *[]){"attacks.1.name=error-max", "attacks.1.steps=4", "attacks.1.sharpness=worst-case",
+                              "attacks.1.batch=30", "threat.goal=untargeted", "threat.ratio=1", NULL});
+    crafting((const char *[]){"attacks.1.name=error-min", "attacks.1.steps=3", "attacks.1.epochs=1", "attacks.1.stop=0",
+                              "attacks.1.batch=30", "threat.goal=untargeted", "threat.ratio=1", NULL});
 }
 
 static void test_training(void **unused) {
@@ -112,8 +114,18 @@ static void test_training(void **unused) {
 /* Networks for which there is no time get a speed by what they multiply. */
 static void test_many_networks(void **unused) {
     (void)unused;
-    tc_plan *plan = plan_of((const char *[]){"victims.1.model=convnet", "victims.2.model=vgg11",
-                                             "victims.3.model=resnet18", "attacks.1.name=random-noise", NULL});
+    static const char *const changes[] = {"trials=1",
+                                          "threads=1",
+                                          "dataset.source=shapes10",
+                                          "dataset.train_per_class=8",
+                                          "dataset.test_per_class=4",
+                                          "surrogate.model=lenet",
+                                          "victims.1.model=convnet",
+                                          "victims.2.model=vgg11",
+                                          "victims.3.model=resnet18",
+                                          "attacks.1.name=gradient-matching"};
+    tc_plan *plan = NULL;
+    MUST(tc_plan_make(NULL, changes, sizeof changes / sizeof *changes, &plan, error));
     const double start = tc_clock();
     const tc_cost cost = cost_of(plan, 0);
     assert_int_equal(cost.networks, 4);
