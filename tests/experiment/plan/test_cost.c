@@ -27,11 +27,11 @@ static const char *const common[] = {"trials=1",
                                      "dataset.train_per_class=8",
                                      "dataset.test_per_class=4",
                                      "surrogate.model=convnet",
-                                     "surrogate.width=8",
+                                     "surrogate.width=4",
                                      "surrogate.train.epochs=1",
                                      "surrogate.train.batch=16",
                                      "victim.model=convnet",
-                                     "victim.width=8",
+                                     "victim.width=4",
                                      "victim.train.epochs=1",
                                      "victim.train.batch=16"};
 enum { COMMON = sizeof common / sizeof *common };
