@@ -213,6 +213,47 @@ static void refuses_a_poison_for_other_data(void **state) {
     tc_dataset_free(classes);
 }
 
+/* Of more than a thousand replaced images the first originals are there and fingerprints of all, which tell other data
+ * as well. */
+static void keeps_fingerprints_of_many(void **state) {
+    (void)state;
+    enum { MANY = 1200 };
+    tc_dataset *d = helper_dataset(4, 3, 4, MANY + 10, 4);
+    const size_t bytes = tc_dataset_image_bytes(d);
+    tc_poison *p, *again;
+    tc_npz *npz = calloc(1, sizeof *npz);
+    helper_ok(tc_poison_create(d, MANY, 1, &p, &error), &error);
+    for (uint32_t i = 0; i < MANY; i++) p->index[i] = i + 5;
+    helper_ok(tc_poison_save(p, d, helper_at("", "many"), &error), &error);
+    helper_ok(tc_npz_read(helper_at("", "many/poison.npz"), npz, &error), &error);
+    assert_int_equal(tc_npz_find(npz, "originals")->shape[0], 1000);
+    assert_int_equal(tc_npz_find(npz, "images")->shape[0], MANY + 1);
+    assert_int_equal(tc_npz_find(npz, "fingerprints")->shape[0], MANY);
+    helper_ok(tc_poison_load(d, helper_at("", "many"), &again, &error), &error);
+    assert_memory_equal(again->images, p->images, (MANY + 1) * bytes);
+    tc_poison_free(again);
+    for (int place = 5; place <= MANY; place += MANY - 5) { /* with its original there, and without */
+        d->train.images[(size_t)place * bytes + 1] ^= 4;
+        assert_int_equal(tc_poison_load(d, helper_at("", "many"), &again, &error), TC_INVALID);
+        assert_non_null(strstr(error.message, "is not the one that was poisoned"));
+        d->train.images[(size_t)place * bytes + 1] ^= 4;
+    }
+    /* Without the fingerprints, and with too few of them, it is not whole. */
+    tc_npy *prints = tc_npz_find(npz, "fingerprints");
+    prints->shape[0]--;
+    prints->count -= 8;
+    helper_ok(tc_npz_write(helper_at("", "many/poison.npz"), npz, &error), &error);
+    assert_int_equal(tc_poison_load(d, helper_at("", "many"), &again, &error), TC_INVALID);
+    assert_non_null(strstr(error.message, "fingerprints"));
+    snprintf(npz->entry[npz->count - 1].name, TC_NPZ_NAME, "others");
+    helper_ok(tc_npz_write(helper_at("", "many/poison.npz"), npz, &error), &error);
+    assert_int_equal(tc_poison_load(d, helper_at("", "many"), &again, &error), TC_INVALID);
+    assert_non_null(strstr(error.message, "1000 originals"));
+    tc_npz_free(npz);
+    tc_poison_free(p);
+    tc_dataset_free(d);
+}
+
 static void survives_damage(void **state) {
     (void)state;
     tc_dataset *d = helper_dataset(4, 3, 4, 20, 4);
@@ -247,6 +288,7 @@ int main(void) {
         cmocka_unit_test(returns_from_its_folder),
         cmocka_unit_test(returns_without_replacements),
         cmocka_unit_test(refuses_a_poison_for_other_data),
+        cmocka_unit_test(keeps_fingerprints_of_many),
         cmocka_unit_test(survives_damage),
     };
     return cmocka_run_group_tests(tests, helper_make_root, helper_remove_root);

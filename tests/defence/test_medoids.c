@@ -34,7 +34,7 @@ static void lazy_is_greedy(void **state) {
     int32_t of[COUNT];
     size_t chosen;
     draw(points);
-    must(tc_medoids(apart, points, COUNT, 12, medoid, &chosen, of, &error));
+    must(tc_medoids(apart, points, 1, COUNT, 12, medoid, &chosen, of, &error));
     assert_int_equal(chosen, 12);
     for (size_t m = 0; m < 12; m++) {
         uint32_t tried[12];
@@ -58,12 +58,12 @@ static void what_coincides_is_chosen_once(void **state) {
     int32_t of[COUNT];
     size_t chosen;
     for (size_t i = 0; i < COUNT; i++) points[i * WIDTH] = (double)(i % 3);
-    must(tc_medoids(apart, points, COUNT, COUNT, medoid, &chosen, of, &error));
+    must(tc_medoids(apart, points, 1, COUNT, COUNT, medoid, &chosen, of, &error));
     assert_int_equal(chosen, 3);
     for (size_t i = 0; i < COUNT; i++) assert_true(apart(points, i, medoid[of[i]]) == 0);
-    must(tc_medoids(apart, points, 1, 1, medoid, &chosen, of, &error));
+    must(tc_medoids(apart, points, 1, 1, 1, medoid, &chosen, of, &error));
     assert_int_equal(chosen, 1);
-    must(tc_medoids(apart, points, 0, 0, medoid, &chosen, of, &error));
+    must(tc_medoids(apart, points, 1, 0, 0, medoid, &chosen, of, &error));
     assert_int_equal(chosen, 0);
 }
 
