@@ -123,7 +123,7 @@ double tc_private_epsilon(const tc_trainer *t) {
                             t->options->dp_delta);
 }
 
-/* Measured (docs/performance.md); passes of one image keep the processor from being busy. */
+/* Between 1.5 and 34, by network (docs/performance.md). */
 static double work_by_example(const tc_train_options *options) {
     (void)options;
     return 13;
