@@ -84,6 +84,10 @@ typedef struct tc_craft_job {
     void (*progress)(void *context, double fraction, double objective); /* NULL: none */
     bool (*stop)(void *context);                                        /* NULL: never */
     void *context;
+    /* A file in which a method that can be gone on with (error-min, error-max) keeps where it stands, when it is
+     * stopped and every so many minutes (0: only then); gone when the poison is made. NULL: none. */
+    const char *checkpoint;
+    double checkpoint_minutes;
 } tc_craft_job;
 
 typedef struct tc_craft_report {
