@@ -99,11 +99,13 @@ typedef struct tc_craft_report {
 } tc_craft_report;
 
 typedef struct tc_attack {
-    const char *name;         /* "gradient-matching" */
-    const char *kind;         /* "targeted", "control", … */
-    unsigned goals;           /* TC_FOR_…: which threats it serves */
-    const char *paper;        /* authors, title, venue or arXiv number */
-    const char *summary;      /* one line */
+    const char *name;     /* "gradient-matching" */
+    const char *kind;     /* "targeted", "control", … */
+    unsigned goals;       /* TC_FOR_…: which threats it serves */
+    const char *paper;    /* authors, title, venue or arXiv number */
+    const char *summary;  /* one line */
+    const char *equation; /* what is solved for, one line; the file's head says how */
+    const char *departs;  /* where this is neither the paper nor its code, or where those two differ; NULL: nowhere */
     const tc_option *options; /* of the options struct below */
     size_t options_size;
     bool needs_surrogate; /* job->surrogates */

@@ -191,6 +191,10 @@ const tc_attack tc_error_max = {
     .paper = "Fowl et al., Adversarial Examples Make Strong Poisons, arXiv 2106.10807; with sharpness: He et al., "
              "Sharpness-aware data poisoning attack",
     .summary = "adversarial examples of a clean network, under their own labels",
+    .equation = "max over |δ_i| ≤ ε of l(f(T(x_i + δ_i); θ*), y_i), or min towards π(y_i); with sharpness "
+                "at θ* + v̂",
+    .departs = "the code keeps the best of 8 restarts of the whole set by the mean loss of the last "
+               "step; here the best of each image, and one attempt unless asked",
     .options = options_table,
     .options_size = sizeof(max_options),
     .needs_surrogate = true,

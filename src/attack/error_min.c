@@ -302,6 +302,11 @@ const tc_attack tc_error_min = {
     .paper = "Huang et al., Unlearnable Examples, arXiv 2101.04898; with sharpness: He et al., Sharpness-aware data "
              "poisoning attack",
     .summary = "noise that makes the images too easy to learn anything from",
+    .equation = "min over θ, |δ_i| ≤ ε of Σ l(f(x_i + δ_i; θ), y_i), alternating; with sharpness δ moves "
+                "at θ + v̂",
+    .departs = "the code starts δ at 0, trains without schedule and augmentation in batches of 512 and "
+               "clips gradients to 5; here δ starts uniform, the network's own training is obeyed "
+               "(schedule and augmentation where asked), and the networks see δ in 8 bits",
     .options = options_table,
     .options_size = sizeof(min_options),
     .needs_surrogate = false,

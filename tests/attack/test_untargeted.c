@@ -38,6 +38,45 @@ static void error_min_makes_images_easy(void **state) {
     untargeted_end(&s);
 }
 
+/* What its network is trained by has a part in the noise, bar what has to be asked for. */
+static void error_min_obeys_its_networks_training(void **state) {
+    (void)state;
+    static const struct {
+        const char *training, *option;
+        bool alike; /* to what neither says */
+    } ways[] = {{"momentum=0", NULL, false},
+                {"weight_decay=0.01", NULL, false},
+                {"optimiser=adam", NULL, false},
+                {"sam_rho=0.1", NULL, false},
+                {"mixup=1", NULL, false},
+                {"cutout=3", NULL, false},
+                {"adversarial_epsilon=4", NULL, false},
+                {"schedule=linear", NULL, true},
+                {"schedule=linear", "schedule=recipe", false},
+                {"crop=2", NULL, true},
+                {"crop=2", "augment=true", false}};
+    tc_poison *plain = NULL;
+    untargeted s;
+    untargeted_begin(&s, 8, 0.8);
+    const tc_train_options usual = s.train;
+    for (int k = -1; k < (int)(sizeof ways / sizeof *ways); k++) {
+        tc_error error;
+        const char *option = k >= 0 && ways[k].option ? ways[k].option : "stop=0";
+        if (k >= 0) must(tc_options_assign(tc_train_table, &s.train, ways[k].training, &error));
+        tc_poison *made = untargeted_craft(
+            &s, &tc_error_min,
+            (const char *const[]){"epochs=3", "steps=1", "model_steps=4", "batch=97", "stop=0", option, NULL}, NULL);
+        untargeted_limits(&s, made);
+        const size_t bytes = made->replaced * made->image_bytes;
+        if (k >= 0) assert_int_equal(!memcmp(made->images, plain->images, bytes), ways[k].alike);
+        if (k >= 0) tc_poison_free(made);
+        if (k < 0) plain = made;
+        s.train = usual;
+    }
+    tc_poison_free(plain);
+    untargeted_end(&s);
+}
+
 static void error_min_ends_when_it_is_good_enough(void **state) {
     (void)state;
     tc_craft_report report;
@@ -99,6 +138,31 @@ static void error_max_raises_the_loss(void **state) {
         assert_true(after > before + 0.3);
         if (k / 2 == 0) assert_float_equal(report.objective, after, 1e-4);
         tc_poison_free(poison);
+    }
+    untargeted_end(&s);
+}
+
+/* Image by image the best of the attempts: no worse than any one of them, and better on the whole. */
+static void restarts_keep_the_best_of_each(void **state) {
+    (void)state;
+    static const char *const restarts[] = {"restarts=1", "restarts=5"};
+    static const char *const aims[] = {"aim=away", "aim=next-class"};
+    untargeted s;
+    untargeted_begin(&s, 8, 0.8);
+    for (int a = 0; a < 2; a++) {
+        tc_craft_report report[2];
+        for (int k = 0; k < 2; k++) {
+            tc_poison *poison = untargeted_craft(&s, &tc_error_max,
+                                                 (const char *const[]){"steps=3", "step=0.3", "batch=40", "shift=0",
+                                                                       "flip=false", restarts[k], aims[a], NULL},
+                                                 &report[k]);
+            untargeted_limits(&s, poison);
+            tc_poison_free(poison);
+        }
+        assert_int_equal(report[1].steps, 5 * report[0].steps);
+        assert_int_equal(report[1].gradients, 5 * report[0].gradients);
+        const double gained = report[1].objective - report[0].objective;
+        assert_true(a ? gained < -1e-3 : gained > 1e-3);
     }
     untargeted_end(&s);
 }
@@ -206,9 +270,11 @@ static void what_is_missing_is_said(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(error_min_makes_images_easy),
+        cmocka_unit_test(error_min_obeys_its_networks_training),
         cmocka_unit_test(error_min_ends_when_it_is_good_enough),
         cmocka_unit_test(class_wise_noise_is_one_for_a_class),
         cmocka_unit_test(error_max_raises_the_loss),
+        cmocka_unit_test(restarts_keep_the_best_of_each),
         cmocka_unit_test(class_targeted_goes_to_its_class),
         cmocka_unit_test(same_seed_same_poison_for_any_threads_and_nothing_leaks),
         cmocka_unit_test(can_be_stopped),
