@@ -84,6 +84,10 @@ typedef struct tc_craft_job {
     void (*progress)(void *context, double fraction, double objective); /* NULL: none */
     bool (*stop)(void *context);                                        /* NULL: never */
     void *context;
+    /* A file in which a method that can be gone on with (error-min, error-max) keeps where it stands, when it is
+     * stopped and every so many minutes (0: only then); gone when the poison is made. NULL: none. */
+    const char *checkpoint;
+    double checkpoint_minutes;
 } tc_craft_job;
 
 typedef struct tc_craft_report {
@@ -104,11 +108,13 @@ typedef struct tc_craft_work {
 } tc_craft_work;
 
 typedef struct tc_attack {
-    const char *name;         /* "gradient-matching" */
-    const char *kind;         /* "targeted", "control", … */
-    unsigned goals;           /* TC_FOR_…: which threats it serves */
-    const char *paper;        /* authors, title, venue or arXiv number */
-    const char *summary;      /* one line */
+    const char *name;     /* "gradient-matching" */
+    const char *kind;     /* "targeted", "control", … */
+    unsigned goals;       /* TC_FOR_…: which threats it serves */
+    const char *paper;    /* authors, title, venue or arXiv number */
+    const char *summary;  /* one line */
+    const char *equation; /* what is solved for, one line; the file's head says how */
+    const char *departs;  /* where this is neither the paper nor its code, or where those two differ; NULL: nowhere */
     const tc_option *options; /* of the options struct below */
     size_t options_size;
     bool needs_surrogate; /* job->surrogates */

@@ -145,6 +145,10 @@ const tc_attack tc_bullseye_polytope = {
     .paper = "Aghakhani et al., Bullseye polytope: a scalable clean-label poisoning attack with improved "
              "transferability, arXiv 2005.00191",
     .summary = "feature collision: the poisons' mean features are the target's, on every surrogate",
+    .equation = "min over |δ| ≤ ε of ½ mean over networks of ‖φ(target) − mean of φ(poisons)‖² / "
+                "‖φ(target)‖²",
+    .departs = "the code minimises the norm and not its square, may leave dropout on, and fixes ε at a "
+               "tenth of the range",
     .options = options_table,
     .options_size = sizeof(bull_options),
     .needs_surrogate = true,

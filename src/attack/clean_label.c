@@ -181,6 +181,9 @@ const tc_attack tc_clean_label = {
     .goals = TC_FOR_BACKDOOR,
     .paper = "Turner et al., Label-consistent backdoor attacks, arXiv 1912.02771",
     .summary = "marked images of the intended class, made hard to recognise by anything but the trigger",
+    .equation = "max over |δ| ≤ ε of L(θ*; x + δ, y_obj); poison = (x + δ) with the trigger",
+    .departs = "the paper and its code hand out adversarial images and say no steps: those are Madry et "
+               "al.'s; no marks in all four corners",
     .options = options_table,
     .options_size = sizeof(clean_options),
     .needs_surrogate = true,

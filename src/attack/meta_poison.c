@@ -22,10 +22,15 @@
  * The rate of Adam, 200 steps of 255, is the released code's: it sends nearly every pixel to one end of its range and
  * lets later steps choose; it rises as ((step + 1)/5)² at first and falls by 10 after a third and two thirds.
  *
- * The colour perturbation of the paper is left out: a bound ε for every pixel would not hold. Where the released code
- * differs otherwise: only the first unrolled batch holds poisons, as many as chance puts there, and all batches of an
- * epoch are unrolled; the loss is the mean over θ_1 … θ_K; the targets share the batch statistics of the batch (here
- * they are looked at in evaluation mode, as victims are); δ starts uniform in ±ε. */
+ * The paper's colour perturbation is left out. It first moves the colours of an image by a smooth, bounded function of
+ * colour alone and then adds δ, so that a pixel may end farther from where it was than by the bound on δ. The threat
+ * here is ‖x' − x‖_∞ ≤ ε for the 8-bit image (SAPA's for all its systems, so that they can be compared; every poison is
+ * held against it): beyond ε such a change is not allowed, and within ε it is one of the δ that are searched anyway, so
+ * it could make a poison smoother but no stronger.
+ *
+ * Where the released code differs otherwise: only the first unrolled batch holds poisons, as many as chance puts there,
+ * and all batches of an epoch are unrolled; the loss is the mean over θ_1 … θ_K; the targets share the batch statistics
+ * of the batch (here they are looked at in evaluation mode, as victims are); δ starts uniform in ±ε. */
 #include "attack/methods.h"
 #include "attack/parts/descent.h"
 #include "attack/parts/lens.h"
@@ -448,6 +453,11 @@ const tc_attack tc_meta_poison = {
     .goals = TC_FOR_TARGETED,
     .paper = "Huang et al., MetaPoison: practical general-purpose clean-label data poisoning, arXiv 2004.00225",
     .summary = "poisons made through a few unrolled training steps of networks of all ages",
+    .equation = "min over |δ| ≤ ε of the mean over networks of all ages of max(max z_i − z_obj, −κ) at "
+                "θ_K, θ_{k+1} = θ_k − α ∇θ L(θ_k; x + δ and clean images)",
+    .departs = "the paper's colour perturbation is left out: within ε it could do nothing that δ cannot; "
+               "the code poisons the first unrolled batch only and takes the mean over θ_1 … θ_K; "
+               "targets are looked at in evaluation mode",
     .options = options_table,
     .options_size = sizeof(meta_options),
     .needs_surrogate = false,

@@ -226,6 +226,9 @@ const tc_attack tc_poison_frogs = {
     .paper =
         "Shafahi et al., Poison frogs! Targeted clean-label poisoning attacks on neural networks, arXiv 1804.00792",
     .summary = "feature collision: each poison has the target's features and its base's looks",
+    .equation = "x = argmin ‖f(x) − f(target)‖² + β ‖x − base‖², |x − base| ≤ ε",
+    .departs = "the paper has no ε, and a watermark that no ε would allow; its proximal step is half of "
+               "its Eq. 1's; the code takes norms unsquared; here the step adapts for every poison",
     .options = options_table,
     .options_size = sizeof(frog_options),
     .needs_surrogate = true,

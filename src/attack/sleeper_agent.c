@@ -317,6 +317,10 @@ const tc_attack tc_sleeper_agent = {
     .paper = "Souri et al., Sleeper Agent, arXiv 2106.08970; with sharpness: He et al., Sharpness-aware data poisoning "
              "attack",
     .summary = "poisons without the trigger whose training gradient points where the marked images' would",
+    .equation = "min over |δ| ≤ ε of 1 − cos(∇θ Q(θ; marked images, y_obj), ∇θ L(θ; T(x + δ), y_obj)), θ "
+                "trained anew on x + δ R times; with sharpness ∇Q at θ + v̂",
+    .departs = "the code takes all 5000 images of the class as sources where the papers say 1000, and "
+               "trains anew from the same seed; here from other ones",
     .options = options_table,
     .options_size = sizeof(sleeper_options),
     .needs_surrogate = true,

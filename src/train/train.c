@@ -24,7 +24,7 @@ static const char *checkpoint_path(const tc_trainer *t) {
 
 /* ---- making everything ---- */
 
-static tc_status check(const tc_trainer *t, tc_error *error) {
+tc_status tc_trainer_check(const tc_trainer *t, tc_error *error) {
     tc_status status = TC_OK;
     if (t->view->count == 1 && tc_model_state(t->model) > 0)
         TC_RAISE(TC_INVALID, "train: batch normalisation in %s needs 2 training samples or more; give it more data",
@@ -140,27 +140,10 @@ static void report_within(tc_trainer *t) {
 
 /* ---- one step ---- */
 
+/* The rate is that of the step's middle, so that milestones fall between steps and warm-up does not start at zero. */
 static tc_status step(tc_trainer *t, tc_error *error) {
-    tc_train_place *at = &t->run.at;
-    const size_t left = t->epoch_samples - (size_t)at->place;
-    const int n = left < (size_t)t->batch ? (int)left : t->batch;
-    /* The rate in the middle of the step, so that milestones fall between steps and warm-up does not start at zero. */
-    const double middle = ((double)at->place + 0.5 * n) / (double)t->epoch_samples;
-    const double rate = tc_schedule_rate(&t->schedule, (double)at->epoch + middle);
-    const tc_tally tally = tc_trainer_gradient(t, n);
-    if (!isfinite(tally.loss))
-        return tc_raise(error, TC_FAILED,
-                        "train: the loss is no longer a number in epoch %" PRId64 ", step %" PRId64
-                        "; take a lower rate than %g or a longer warmup than %g epochs",
-                        at->epoch + 1, at->steps + 1, t->options->rate, t->options->warmup);
-    tc_optimiser_step(&t->run.optimiser, rate, at->steps + 1, t->gradient, t->run.theta);
-    at->steps++;
-    at->place += n;
-    at->seen += tally.seen;
-    at->loss_sum += tally.loss;
-    at->correct += tally.correct;
-    t->trained += n;
-    return TC_OK;
+    const double middle = ((double)t->run.at.place + 0.5 * tc_trainer_next(t)) / (double)t->epoch_samples;
+    return tc_trainer_step(t, tc_schedule_rate(&t->schedule, (double)t->run.at.epoch + middle), error);
 }
 
 /* ---- the loop ---- */
@@ -239,7 +222,7 @@ tc_status tc_train(tc_device *device, const tc_model *model, const tc_view *view
     bool found = false;
     tc_trainer t = {
         .device = device, .model = model, .view = view, .options = options, .hooks = hooks, .stream = stream};
-    TC_TRY(check(&t, error));
+    TC_TRY(tc_trainer_check(&t, error));
     TC_TRY(tc_trainer_make(&t, weights, error));
     if (checkpoint_path(&t)) TC_TRY(tc_checkpoint_load(checkpoint_path(&t), t.fingerprint, &t.run, &found, error));
     if (found && t.run.samples) TC_TRY(tc_trainer_keep(&t, error));

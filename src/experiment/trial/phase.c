@@ -211,11 +211,20 @@ static tc_status take_surrogates(work *w, tc_error *error) {
     return status;
 }
 
+static tc_status craft_from_checkpoint(const work *w, tc_outcome *outcome, tc_error *error) {
+    const tc_method_spec *method = &w->lab.spec->attacks[w->phase->attack];
+    const char *checkpoint = w->job->checkpoint;
+    const bool resumed = checkpoint && access(checkpoint, F_OK) == 0;
+    const tc_status status = tc_trial_craft(&w->trial, method, checkpoint, outcome, error);
+    if (status != TC_INVALID || !resumed || unlink(checkpoint)) return status;
+    return tc_trial_craft(&w->trial, method, checkpoint, outcome, error);
+}
+
 static tc_status run_craft(work *w, tc_error *error) {
     tc_outcome outcome = {0};
     tc_status status = TC_OK;
     TC_TRY(take_surrogates(w, error));
-    TC_TRY(tc_trial_craft(&w->trial, &w->lab.spec->attacks[w->phase->attack], &outcome, error));
+    TC_TRY(craft_from_checkpoint(w, &outcome, error));
     TC_TRY(put(w, "seconds", json_real(outcome.craft_seconds), error));
     TC_TRY(put(w, "steps", json_integer((json_int_t)outcome.steps), error));
     TC_TRY(put(w, "gradients", json_integer((json_int_t)outcome.gradients), error));

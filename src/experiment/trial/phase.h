@@ -35,7 +35,7 @@ void tc_phase_result_free(tc_phase_result *result);
 typedef struct tc_phase_job {
     const tc_phase *phase;
     const tc_blob *input;   /* [phase->need_count] */
-    const char *checkpoint; /* where a training keeps its state; NULL: nowhere */
+    const char *checkpoint; /* where a training or a crafting keeps its state; NULL: nowhere */
     const tc_trial_hooks *hooks;
 } tc_phase_job;
 tc_status tc_phase_run(tc_labs *labs, const tc_phase_job *job, tc_phase_result *result, tc_error *error);

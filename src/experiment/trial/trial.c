@@ -4,7 +4,6 @@
 
 #include "base/file.h"
 #include "evaluate/evaluate.h"
-#include "train/clock.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -195,7 +194,8 @@ void tc_trial_end(tc_trial *trial) {
 
 /* ---- crafting ---- */
 
-tc_status tc_trial_craft(const tc_trial *trial, const tc_method_spec *method, tc_outcome *outcome, tc_error *error) {
+tc_status tc_trial_craft(const tc_trial *trial, const tc_method_spec *method, const char *checkpoint,
+                         tc_outcome *outcome, tc_error *error) {
     const tc_lab *lab = trial->lab;
     phase p = begin_phase(trial, "craft", method->label);
     tc_craft_report report = {.objective = NAN};
@@ -215,10 +215,11 @@ tc_status tc_trial_craft(const tc_trial *trial, const tc_method_spec *method, tc
                               .stream = tc_stream_child(trial->stream, "craft", 0), /* the same for every attack */
                               .progress = crafted,
                               .stop = asked_to_stop,
-                              .context = &p};
-    const double start = tc_clock();
+                              .context = &p,
+                              .checkpoint = checkpoint,
+                              .checkpoint_minutes = lab->spec->surrogates[0].train.checkpoint_minutes};
     TC_TRY(method->attack->craft(&job, method->options, &outcome->poison, &report, error));
-    outcome->craft_seconds = tc_clock() - start;
+    outcome->craft_seconds = report.seconds; /* with what was spent before it was last stopped */
     outcome->objective = report.objective;
     outcome->steps = report.steps;
     outcome->gradients = report.gradients;

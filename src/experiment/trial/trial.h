@@ -99,6 +99,8 @@ tc_status tc_lab_predict(const tc_lab *lab, const tc_model *model, const tc_weig
 /* The same of the threat's targets, which carry the trigger where there is one, and its intended class. */
 tc_status tc_trial_predict(const tc_trial *trial, const tc_model *model, const tc_weights *weights, tc_opinion *opinion,
                            tc_error *error);
-tc_status tc_trial_craft(const tc_trial *trial, const tc_method_spec *method, tc_outcome *outcome, tc_error *error);
+/* checkpoint: see tc_craft_job; NULL: none. */
+tc_status tc_trial_craft(const tc_trial *trial, const tc_method_spec *method, const char *checkpoint,
+                         tc_outcome *outcome, tc_error *error);
 
 #endif
