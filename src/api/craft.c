@@ -123,18 +123,18 @@ tocsin_status tocsin_success(tocsin_device *device, const tocsin_model *model, c
     TC_NEED(success);
     const tc_lab lab = {.device = tc_device_of(device), .dataset = (tc_dataset *)(uintptr_t)dataset};
     const tc_trial trial = {.lab = &lab, .threat = *tc_threat_of(threat)}; /* as much of one as predicting reads */
-    int32_t *found = NULL;
+    tc_opinion opinion = {0};
     size_t hits = 0;
     tc_status status = TC_OK;
     TC_TRY(tc_threat_check(&trial.threat, lab.dataset, error));
-    TC_TRY(tc_new(&found, trial.threat.targets, sizeof *found, error));
-    TC_TRY(tc_trial_predict(&trial, model->network->model, &model->weights, found, error));
+    TC_TRY(tc_new(&opinion.prediction, trial.threat.targets, sizeof *opinion.prediction, error));
+    TC_TRY(tc_trial_predict(&trial, model->network->model, &model->weights, &opinion, error));
     for (size_t i = 0; i < trial.threat.targets; i++) {
-        hits += found[i] == trial.threat.intended_class;
-        if (predicted) predicted[i] = found[i];
+        hits += opinion.prediction[i] == trial.threat.intended_class;
+        if (predicted) predicted[i] = opinion.prediction[i];
     }
     *success = (double)hits / (double)trial.threat.targets;
 done:
-    free(found);
+    free(opinion.prediction);
     return status;
 }

@@ -20,7 +20,7 @@ typedef struct tc_column {
     bool seconds, rate; /* stands under "seconds" instead of "metrics"; is a share of cases */
     bool where_known;   /* left out where there is none, and not null: most studies have nothing of the kind */
 } tc_column;
-enum { TC_COLUMNS = 15 };
+enum { TC_COLUMNS = 17 };
 extern const tc_column tc_columns[TC_COLUMNS];
 
 /* The three phases of one finished trial. */

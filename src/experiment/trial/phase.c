@@ -104,23 +104,24 @@ done:
 static tc_status judge(work *w, const tc_weights *weights, tc_error *error) {
     const tc_threat *threat = &w->trial.threat;
     tc_accuracy measured = {0};
-    int32_t *prediction = NULL;
+    tc_opinion opinion = {0};
     size_t hits = 0;
     tc_status status = TC_OK;
     json_t *predicted = json_array();
-    TC_TRY(tc_new(&prediction, threat->targets, sizeof *prediction, error));
+    TC_TRY(tc_new(&opinion.prediction, threat->targets, sizeof *opinion.prediction, error));
     TC_TRY(tc_evaluate(w->lab.device, w->lab.victim, weights, w->lab.dataset, &w->lab.dataset->test, &measured, error));
-    TC_TRY(tc_trial_predict(&w->trial, w->lab.victim, weights, prediction, error));
+    TC_TRY(tc_trial_predict(&w->trial, w->lab.victim, weights, &opinion, error));
     for (size_t i = 0; i < threat->targets; i++) {
-        hits += prediction[i] == threat->intended_class;
-        json_array_append_new(predicted, json_integer(prediction[i]));
+        hits += opinion.prediction[i] == threat->intended_class;
+        json_array_append_new(predicted, json_integer(opinion.prediction[i]));
     }
     TC_TRY(put(w, "accuracy", number(measured.accuracy), error));
     TC_TRY(put(w, "success", number(threat->targets ? (double)hits / (double)threat->targets : NAN), error));
+    if (threat->targets) TC_TRY(put(w, "confidence", number(opinion.confidence), error));
     TC_TRY(put(w, "predicted", json_incref(predicted), error));
 done:
     json_decref(predicted);
-    free(prediction);
+    free(opinion.prediction);
     return status;
 }
 
