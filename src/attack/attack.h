@@ -94,6 +94,15 @@ typedef struct tc_craft_report {
     int64_t trainings;       /* of networks, while crafting */
 } tc_craft_report;
 
+/* What crafting will come to, in gradients of one image: a forward and a backward pass, θ's share and the image's. A
+ * forward pass alone is a third of one, a gradient for the image alone two thirds, a directional derivative of a
+ * gradient four thirds. */
+enum { TC_MATCHING_THIRDS = 7 }; /* a gradient and its directional derivative */
+typedef struct tc_craft_work {
+    double each;  /* on every one of the job's networks: its surrogates or, where it needs none, its architectures */
+    double grain; /* of that, the most between two calls of progress */
+} tc_craft_work;
+
 typedef struct tc_attack {
     const char *name;         /* "gradient-matching" */
     const char *kind;         /* "targeted", "control", … */
@@ -109,6 +118,9 @@ typedef struct tc_attack {
     tc_status (*check)(const void *options, tc_error *error);
     tc_status (*craft)(const tc_craft_job *job, const void *options, tc_poison **poison, tc_craft_report *report,
                        tc_error *error);
+    /* For plans, which cannot try a step that takes minutes: no weights are looked at. Where a method may be done
+     * sooner, the most that it can take. NULL: crafting takes seconds, whatever the networks. */
+    tc_craft_work (*work)(const tc_craft_job *job, const void *options);
 } tc_attack;
 
 const tc_attack *tc_attacks(void); /* ends with a NULL name */

@@ -132,6 +132,12 @@ done:
     return status;
 }
 
+static tc_craft_work work(const tc_craft_job *job, const void *options) {
+    const bull_options *o = options;
+    const double look = tc_collision_work(job, o->layers, (int)o->batch, &o->sharpness);
+    return (tc_craft_work){.each = (double)o->steps * look, .grain = look};
+}
+
 const tc_attack tc_bullseye_polytope = {
     .name = "bullseye-polytope",
     .kind = "targeted",
@@ -144,4 +150,5 @@ const tc_attack tc_bullseye_polytope = {
     .needs_surrogate = true,
     .check = check,
     .craft = craft,
+    .work = work,
 };

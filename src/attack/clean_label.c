@@ -169,6 +169,12 @@ done:
     return status;
 }
 
+static tc_craft_work work(const tc_craft_job *job, const void *options) {
+    const clean_options *o = options;
+    const double step = 2.0 / 3 * (double)job->threat->poisons;
+    return (tc_craft_work){.each = (double)o->steps * step + step / 2, .grain = step};
+}
+
 const tc_attack tc_clean_label = {
     .name = "clean-label-backdoor",
     .kind = "backdoor",
@@ -179,4 +185,5 @@ const tc_attack tc_clean_label = {
     .options_size = sizeof(clean_options),
     .needs_surrogate = true,
     .craft = craft,
+    .work = work,
 };

@@ -210,6 +210,14 @@ done:
     return status;
 }
 
+static tc_craft_work work(const tc_craft_job *job, const void *options) {
+    const max_options *o = options;
+    const double poisons = (double)job->threat->poisons;
+    const tc_crowd_work crowd = tc_crowd_work_of(&o->sharpness, poisons);
+    return (tc_craft_work){.each = (double)o->steps * crowd.step + crowd.aim + poisons / 3,
+                           .grain = crowd.step * fmin(1, (double)o->batch / poisons)};
+}
+
 const tc_attack tc_error_max = {
     .name = "error-max",
     .kind = "untargeted",
@@ -222,4 +230,5 @@ const tc_attack tc_error_max = {
     .needs_surrogate = true,
     .check = check,
     .craft = craft,
+    .work = work,
 };

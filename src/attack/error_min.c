@@ -300,6 +300,20 @@ done:
     return status;
 }
 
+/* Of all rounds: how soon the error is small enough nobody knows before. */
+static tc_craft_work work(const tc_craft_job *job, const void *options) {
+    const min_options *o = options;
+    const double poisons = (double)job->threat->poisons;
+    const tc_crowd_work crowd = tc_crowd_work_of(&o->sharpness, poisons);
+    double training = 0;
+    for (int i = 0; i < job->architecture_count; i++)
+        training += fmin((double)job->architectures[i].train->batch, poisons) / job->architecture_count;
+    training *= (double)o->model_steps;
+    const double round = training + crowd.aim + (double)o->steps * crowd.step + poisons / 3;
+    return (tc_craft_work){.each = (double)o->epochs * round + poisons / 3,
+                           .grain = training + crowd.step * fmin(1, (double)o->batch / poisons)};
+}
+
 const tc_attack tc_error_min = {
     .name = "error-min",
     .kind = "untargeted",
@@ -313,4 +327,5 @@ const tc_attack tc_error_min = {
     .trains = true,
     .check = check,
     .craft = craft,
+    .work = work,
 };

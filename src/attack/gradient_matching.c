@@ -138,6 +138,15 @@ done:
     return status;
 }
 
+static tc_craft_work work(const tc_craft_job *job, const void *options) {
+    const matching_options *o = options;
+    const double poisons = (double)job->threat->poisons, restarts = (double)o->restarts;
+    const double step = tc_brew_step_work(job), aim = tc_sharpness_gradients(&o->brew.sharpness);
+    return (tc_craft_work){.each =
+                               restarts * ((double)o->brew.steps * step + poisons) + aim * (double)job->threat->targets,
+                           .grain = step};
+}
+
 const tc_attack tc_gradient_matching = {
     .name = "gradient-matching",
     .kind = "targeted",
@@ -150,4 +159,5 @@ const tc_attack tc_gradient_matching = {
     .needs_surrogate = true,
     .check = check,
     .craft = craft,
+    .work = work,
 };

@@ -304,6 +304,13 @@ done:
     return status;
 }
 
+/* A forward pass of the marked images, one of the poisons and back to their pixels: a third and two of a gradient. */
+static tc_craft_work work(const tc_craft_job *job, const void *options) {
+    const hidden_options *o = options;
+    const double step = (double)job->threat->poisons;
+    return (tc_craft_work){.each = ((double)o->steps + 2.0 / 3) * step, .grain = step};
+}
+
 const tc_attack tc_hidden_trigger = {
     .name = "hidden-trigger",
     .kind = "backdoor",
@@ -314,4 +321,5 @@ const tc_attack tc_hidden_trigger = {
     .options_size = sizeof(hidden_options),
     .needs_surrogate = true,
     .craft = craft,
+    .work = work,
 };

@@ -423,6 +423,25 @@ static tc_status check(const void *options, tc_error *error) {
     return tc_sharpness_check(&chosen->sharpness, error);
 }
 
+/* A share's gradient is 2K − 1 gradients and K directional derivatives of a batch (unroll.h). Architectures take
+ * turns, so that each has its part of the networks. */
+static tc_craft_work work(const tc_craft_job *job, const void *options) {
+    const meta_options *o = options;
+    const double images = (double)job->dataset->train.count, poisons = (double)job->threat->poisons;
+    const double batch = fmin((double)o->batch, images), models = (double)o->models;
+    const double poisoned = o->poisons ? fmin((double)o->poisons, batch) : ceil(batch * poisons / images);
+    const double unrolled = (2 * (double)o->unroll - 1 + 4.0 / 3 * (double)o->unroll) * batch +
+                            tc_sharpness_gradients(&o->sharpness) * (double)job->threat->targets;
+    const double look = ceil(poisons / poisoned) * unrolled, steps = (double)o->steps;
+    const double before = models + (double)o->stagger * models * (models - 1) / 2; /* epochs of all networks */
+    double epoch = 0;
+    for (int i = 0; i < job->architecture_count; i++)
+        epoch += tc_train_work(job->architectures[i].train) * images / job->architecture_count;
+    return (tc_craft_work){.each = ((before + models * (steps - 1)) * epoch + models * steps * look) /
+                                   job->architecture_count,
+                           .grain = fmax(epoch, look)};
+}
+
 const tc_attack tc_meta_poison = {
     .name = "meta-poison",
     .kind = "targeted",
@@ -435,4 +454,5 @@ const tc_attack tc_meta_poison = {
     .trains = true,
     .check = check,
     .craft = craft,
+    .work = work,
 };

@@ -213,6 +213,12 @@ done:
     return status;
 }
 
+static tc_craft_work work(const tc_craft_job *job, const void *options) {
+    const frog_options *o = options;
+    const double look = tc_collision_work(job, "features", (int)o->batch, &o->sharpness);
+    return (tc_craft_work){.each = (double)(o->steps + 1) * look, .grain = look};
+}
+
 const tc_attack tc_poison_frogs = {
     .name = "poison-frogs",
     .kind = "targeted",
@@ -225,4 +231,5 @@ const tc_attack tc_poison_frogs = {
     .needs_surrogate = true,
     .check = check,
     .craft = craft,
+    .work = work,
 };

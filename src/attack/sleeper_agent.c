@@ -282,6 +282,34 @@ done:
     return status;
 }
 
+static size_t images_of(const tc_dataset *dataset, int class) {
+    size_t count = 0;
+    for (size_t i = 0; i < dataset->train.count; i++) count += dataset->train.labels[i] == class;
+    return count;
+}
+
+/* Of all the surrogates' re-trainings, by the mean one. */
+static double retraining_work(const sleeper *s) {
+    double work = 0;
+    for (int i = 0; i < s->given->surrogate_count; i++) {
+        const tc_train_options training = training_for(s, i);
+        work += tc_train_work(&training) * (double)training.epochs * (double)s->given->dataset->train.count;
+    }
+    return (double)s->options->retrainings * work / s->given->surrogate_count;
+}
+
+static tc_craft_work work(const tc_craft_job *job, const void *options) {
+    const sleeper s = {.given = job, .options = options};
+    const sleeper_options *o = options;
+    const tc_threat *threat = job->threat;
+    const double sources = fmin((double)images_of(job->dataset, threat->target_class), (double)o->sources);
+    const double step = tc_brew_step_work(job), aim = sources * tc_sharpness_gradients(&o->brew.sharpness);
+    double each = (double)o->brew.steps * step + (double)(o->retrainings + 1) * aim;
+    if (o->selection != RANDOM) each += (double)images_of(job->dataset, threat->intended_class);
+    if (o->retrainings) each += retraining_work(&s);
+    return (tc_craft_work){.each = each, .grain = fmax(step, aim)};
+}
+
 const tc_attack tc_sleeper_agent = {
     .name = "sleeper-agent",
     .kind = "backdoor",
@@ -295,4 +323,5 @@ const tc_attack tc_sleeper_agent = {
     .trains = true,
     .check = check,
     .craft = craft,
+    .work = work,
 };

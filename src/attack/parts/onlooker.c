@@ -72,6 +72,12 @@ tc_sight tc_onlooker_judge(tc_onlooker *o) {
     return sight;
 }
 
+tc_crowd_work tc_crowd_work_of(const tc_sharpness_options *sharpness, double poisons) {
+    const bool worst = sharpness->kind == TC_SHARPNESS_WORST_CASE;
+    const double points = worst ? 1 : tc_sharpness_gradients(sharpness);
+    return (tc_crowd_work){.step = points * 2 / 3 * poisons, .aim = worst ? poisons : 0};
+}
+
 /* ---- making ---- */
 
 static tc_status make(tc_onlooker *o, const tc_weights *weights, tc_error *error) {

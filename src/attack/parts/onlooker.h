@@ -45,4 +45,10 @@ typedef struct tc_sight {
 /* Of the whole crowd at θ itself, without augmentation. */
 tc_sight tc_onlooker_judge(tc_onlooker *onlooker);
 
+/* What a crowd of `poisons` takes (attack.h): one step of all its pixels, and finding v̂ before. */
+typedef struct tc_crowd_work {
+    double step, aim;
+} tc_crowd_work;
+tc_crowd_work tc_crowd_work_of(const tc_sharpness_options *sharpness, double poisons);
+
 #endif

@@ -99,6 +99,11 @@ const void *tc_sharpness_point(tc_sharpness *s, const void *theta) {
     return s->moved;
 }
 
+double tc_sharpness_gradients(const tc_sharpness_options *options) {
+    if (options->kind == TC_SHARPNESS_WORST_CASE) return 2;
+    return options->kind == TC_SHARPNESS_GAUSSIAN ? (double)options->samples : 1;
+}
+
 /* ---- making ---- */
 
 static tc_status read_norm(const char *text, double *p, tc_error *error) {
