@@ -67,7 +67,7 @@ static void run(const maker *m, const process *p, tc_stream stream) {
         for (int x = 0; x < m->width; x++) {
             double *at = m->signal + (size_t)y * (size_t)m->width + (size_t)x, value = 0;
             if (y < WINDOW - 1 || x < WINDOW - 1) {
-                *at = tc_normal_at(stream, (uint64_t)(y * m->width + x));
+                *at = tc_normal_at(stream, (uint64_t)y * (uint64_t)m->width + (uint64_t)x);
                 continue;
             }
             for (int i = 0; i < TAPS - 1; i++) value += p->b[i] * at[(i / WINDOW - 2) * m->width + i % WINDOW - 2];

@@ -78,9 +78,9 @@ double tc_sharpness_gradient(tc_sharpness *sharpness, tc_objective *objective, c
 
 /* ---- from where to look ---- */
 
-void tc_sharpness_aim(tc_sharpness *s, tc_objective *q, const void *theta, void *g) {
+void tc_sharpness_aim(tc_sharpness *s, tc_objective *objective, const void *theta, void *g) {
     if (s->options->kind != TC_SHARPNESS_WORST_CASE) return;
-    q->gradient(q, theta, g);
+    objective->gradient(objective, theta, g);
     tc_sharpness_worst(s, g, s->moved);
     s->device->k->axpby(s->device, s->parameters, 1, theta, 1, s->moved); /* θ + v̂ */
 }

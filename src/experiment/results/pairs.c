@@ -66,15 +66,16 @@ bool tc_results_pairs(const tc_results *results, json_t *root) {
     pairing p = {.difference = calloc((size_t)plan->trials + 1, sizeof *p.difference)};
     if (!p.difference) return false;
     json_t *made = json_array();
+    bool done = made;
     for (int a = 0; a < plan->cells; a++) {
         for (int b = a + 1; b < plan->cells; b++) {
             if (!comparable(&plan->cell[a], &plan->cell[b])) continue;
             for (size_t k = 0; k < sizeof compared / sizeof *compared; k++) {
                 pair_up(results, a, b, compared[k], &p);
-                if (p.count) json_array_append_new(made, pair_json(a, b, compared[k], &p));
+                if (p.count) done &= !json_array_append_new(made, pair_json(a, b, compared[k], &p));
             }
         }
     }
     free(p.difference);
-    return !json_object_set_new(root, "pairs", made);
+    return !json_object_set_new(root, "pairs", made) && done;
 }
