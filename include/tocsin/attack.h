@@ -49,8 +49,13 @@ typedef struct tocsin_craft_result {
  * [surrogate_count] trained models, only read, averaged; an attack that needs none ignores them. Every replaced image
  * stays within the threat's epsilon and keeps its label, but for backdoors whose poisons carry the trigger:
  * clean-label-backdoor keeps to epsilon outside it, badnets changes nothing outside it and gives the intended label.
- * The dataset is the one that the threat was drawn from. hooks,
- * result: may be NULL. */
+ *
+ * Attacks that train networks themselves (sleeper-agent re-trains the surrogates, error-min and meta-poison train fresh
+ * networks of the surrogates' architectures) are told how by settings that begin with "train.": "train.epochs=40",
+ * "train.recipe=sapa", … of tocsin_train's, for all networks alike. Without them they train by tocsin_train's defaults,
+ * which is hardly what the surrogates were trained by: say it. Other attacks refuse them.
+ *
+ * The dataset is the one that the threat was drawn from. hooks, result: may be NULL. */
 TOCSIN_API tocsin_status tocsin_craft(tocsin_device *device, const tocsin_dataset *dataset, const tocsin_threat *threat,
                                       const char *attack, const char *const *settings, tocsin_model *const *surrogates,
                                       size_t surrogate_count, uint64_t seed, const tocsin_hooks *hooks,

@@ -17,12 +17,14 @@ typedef enum tocsin_kind {
     TOCSIN_DATASETS,
     TOCSIN_TRAIN_SETTINGS,  /* one entry: tocsin_train's settings */
     TOCSIN_THREAT_SETTINGS, /* one entry: tocsin_threat_draw's */
+    TOCSIN_DEFENCES,
 } tocsin_kind;
 
 /* All texts are the library's and live as long as it does. */
 typedef struct tocsin_entry {
     const char *name;    /* "gradient-matching" */
-    const char *form;    /* how it is written: of a dataset "idx:FOLDER", of others the name */
+    const char *form;    /* how it is written: of a dataset "idx:FOLDER", of a defence what it is, "none", "filter" or
+                            "training" (defence.h), of others the name */
     const char *summary; /* one line */
     const char *source;  /* the paper; "" where the summary says it */
 } tocsin_entry;

@@ -13,7 +13,7 @@ extern "C" {
 
 /* Numbers that the work does not have are NaN, counters 0. */
 typedef struct tocsin_progress {
-    const char *phase;        /* "train", "craft"; of a study also "surrogate", "clean victim", "victim" */
+    const char *phase;        /* "train", "craft", "filter"; of a study also "surrogate", "clean victim", "victim" */
     double fraction;          /* of the phase, 0 … 1 */
     double loss;              /* training: mean over the epoch so far; crafting: the attack's objective */
     double accuracy;          /* training: share of the samples, as they were seen */

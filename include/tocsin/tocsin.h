@@ -27,6 +27,7 @@
 #include "tocsin/attack.h"
 #include "tocsin/catalogue.h"
 #include "tocsin/dataset.h"
+#include "tocsin/defence.h"
 #include "tocsin/derive.h"
 #include "tocsin/device.h"
 #include "tocsin/evaluate.h"

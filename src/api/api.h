@@ -62,6 +62,14 @@ int tc_api_count(const char *const *settings);
 tc_status tc_api_lay(const tc_option *table, void *object, const char *const *settings, const char *where,
                      tc_error *error);
 
+/* ---- training (train.c) ---- */
+
+/* tocsin_train's settings: the recipe first, wherever it stands, so that single settings win over it. */
+tc_status tc_api_training(const char *const *settings, tc_train_options *options, tc_error *error);
+/* What hooks hear of a training; hooks: a const tocsin_hooks *, or NULL. */
+void tc_api_tell_training(void *hooks, const tc_epoch_report *report, double fraction);
+tocsin_train_result tc_api_trained(const tc_train_result *result);
+
 /* ---- hooks (settings.c) ---- */
 
 /* Counters 0, numbers NaN. */

@@ -47,9 +47,18 @@ static bool threat(size_t i, tocsin_entry *entry, const tc_option **options) {
     return i == 0;
 }
 
+static bool defence(size_t i, tocsin_entry *entry, const tc_option **options) {
+    const tc_defence *all = tc_defences();
+    for (size_t n = 0; all->name && n < i; n++) all++;
+    if (!all->name) return false;
+    *entry = (tocsin_entry){all->name, all->kind, all->summary, all->paper};
+    *options = all->options;
+    return true;
+}
+
 static bool (*const kinds[])(size_t i, tocsin_entry *entry, const tc_option **options) = {
     [TOCSIN_ATTACKS] = attack,          [TOCSIN_MODELS] = model,           [TOCSIN_DATASETS] = dataset,
-    [TOCSIN_TRAIN_SETTINGS] = training, [TOCSIN_THREAT_SETTINGS] = threat,
+    [TOCSIN_TRAIN_SETTINGS] = training, [TOCSIN_THREAT_SETTINGS] = threat, [TOCSIN_DEFENCES] = defence,
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 

@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { MOST_ATTACKS = 255 };
 
@@ -38,7 +39,34 @@ static void tell(void *hooks, double fraction, double objective) {
     tc_api_tell(hooks, &told);
 }
 
-/* Each network of the surrogates once; methods that train some of their own do so with the default training. */
+/* "train.epochs=3" is how an attack trains networks of its own, "steps=60" is the attack's; both lists borrow. */
+static tc_status divide_settings(const char *const *settings, const char ***own, const char ***training,
+                                 tc_error *error) {
+    static const char prefix[] = "train.";
+    const size_t room = (size_t)tc_api_count(settings) + 1, length = sizeof prefix - 1;
+    tc_status status = TC_OK;
+    TC_TRY(tc_new(own, room, sizeof **own, error));
+    TC_TRY(tc_new(training, room, sizeof **training, error));
+    for (size_t i = 0, a = 0, t = 0; i + 1 < room; i++) {
+        if (strncmp(settings[i], prefix, length) == 0)
+            (*training)[t++] = settings[i] + length;
+        else
+            (*own)[a++] = settings[i];
+    }
+done:
+    return status;
+}
+
+/* A setting that plays no part is a mistake, as one that is not known would be. */
+static tc_status read_training(const tc_attack *method, const char *const *settings, tc_train_options *training,
+                               tc_error *error) {
+    if (*settings && !method->trains)
+        return tc_raise(error, TC_INVALID, "%s: train.%.64s: it trains no network; leave that out", method->name,
+                        *settings);
+    return tc_api_training(settings, training, error);
+}
+
+/* Each network of the surrogates once, with the training of those that a method makes itself. */
 static tc_status list_architectures(const tc_surrogate *surrogates, size_t count, const tc_train_options *training,
                                     tc_architecture **list, int *architectures, tc_error *error) {
     const tc_status status = tc_new(list, count, sizeof **list, error);
@@ -88,6 +116,7 @@ tocsin_status tocsin_craft(tocsin_device *device, const tocsin_dataset *dataset,
     tc_surrogate *list = NULL;
     tc_architecture *architectures = NULL;
     int architecture_count = 0;
+    const char **own = NULL, **how = NULL; /* the attack's settings, those of its trainings */
     tc_train_options training;
     tc_status status = TC_OK;
     TC_TRY(find_attack(attack, &method, error));
@@ -96,7 +125,8 @@ tocsin_status tocsin_craft(tocsin_device *device, const tocsin_dataset *dataset,
         TC_RAISE(TC_INVALID, "%s: is no attack for a threat whose goal is %s; draw another threat", attack,
                  tc_goal_names[tc_threat_of(threat)->goal]);
     TC_TRY(list_surrogates(surrogates, surrogate_count, &list, error));
-    tc_train_defaults(&training);
+    TC_TRY(divide_settings(settings, &own, &how, error));
+    TC_TRY(read_training(method, how, &training, error));
     TC_TRY(list_architectures(list, surrogate_count, &training, &architectures, &architecture_count, error));
     const tc_craft_job job = {.device = tc_device_of(device),
                               .dataset = tc_dataset_of(dataset),
@@ -109,8 +139,10 @@ tocsin_status tocsin_craft(tocsin_device *device, const tocsin_dataset *dataset,
                               .progress = tell,
                               .stop = tc_api_stopped,
                               .context = (void *)(uintptr_t)hooks};
-    TC_TRY(craft(&job, method, settings, poison, result, error));
+    TC_TRY(craft(&job, method, own, poison, result, error));
 done:
+    free(own);
+    free(how);
     free(architectures);
     free(list);
     return status;
@@ -126,18 +158,18 @@ tocsin_status tocsin_success(tocsin_device *device, const tocsin_model *model, c
     TC_NEED(success);
     const tc_lab lab = {.device = tc_device_of(device), .dataset = (tc_dataset *)(uintptr_t)dataset};
     const tc_trial trial = {.lab = &lab, .threat = *tc_threat_of(threat)}; /* as much of one as predicting reads */
-    int32_t *found = NULL;
+    tc_opinion opinion = {0};
     size_t hits = 0;
     tc_status status = TC_OK;
     TC_TRY(tc_threat_check(&trial.threat, lab.dataset, error));
-    TC_TRY(tc_new(&found, trial.threat.targets, sizeof *found, error));
-    TC_TRY(tc_trial_predict(&trial, model->network->model, &model->weights, found, error));
+    TC_TRY(tc_new(&opinion.prediction, trial.threat.targets, sizeof *opinion.prediction, error));
+    TC_TRY(tc_trial_predict(&trial, model->network->model, &model->weights, &opinion, error));
     for (size_t i = 0; i < trial.threat.targets; i++) {
-        hits += found[i] == trial.threat.intended_class;
-        if (predicted) predicted[i] = found[i];
+        hits += opinion.prediction[i] == trial.threat.intended_class;
+        if (predicted) predicted[i] = opinion.prediction[i];
     }
     *success = (double)hits / (double)trial.threat.targets;
 done:
-    free(found);
+    free(opinion.prediction);
     return status;
 }

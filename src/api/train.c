@@ -2,8 +2,7 @@
 
 #include "train/train.h"
 
-/* The recipe first, wherever it stands, so that single settings win over it. */
-static tc_status read_settings(const char *const *settings, tc_train_options *options, tc_error *error) {
+tc_status tc_api_training(const char *const *settings, tc_train_options *options, tc_error *error) {
     tc_status status = TC_OK;
     tc_train_defaults(options);
     TC_TRY(tc_api_lay(tc_train_table, options, settings, "train", error));
@@ -14,7 +13,7 @@ done:
     return status;
 }
 
-static void tell(void *hooks, const tc_epoch_report *report, double fraction) {
+void tc_api_tell_training(void *hooks, const tc_epoch_report *report, double fraction) {
     tocsin_progress told = tc_api_progress("train", fraction);
     told.loss = report->loss;
     told.accuracy = report->accuracy;
@@ -25,6 +24,10 @@ static void tell(void *hooks, const tc_epoch_report *report, double fraction) {
     tc_api_tell(hooks, &told);
 }
 
+tocsin_train_result tc_api_trained(const tc_train_result *result) {
+    return (tocsin_train_result){result->loss, result->accuracy, result->seconds, result->steps, result->epsilon};
+}
+
 tocsin_status tocsin_train(tocsin_device *device, tocsin_model *model, const tocsin_dataset *dataset,
                            const tocsin_poison *poison, const char *const *settings, uint64_t seed,
                            const tocsin_hooks *hooks, const char *checkpoint, tocsin_train_result *result,
@@ -33,19 +36,19 @@ tocsin_status tocsin_train(tocsin_device *device, tocsin_model *model, const toc
     TC_NEED(device);
     TC_NEED(model);
     TC_NEED(dataset);
-    const tc_train_hooks inner = {
-        .progress = tell, .stop = tc_api_stopped, .context = (void *)(uintptr_t)hooks, .checkpoint = checkpoint};
+    const tc_train_hooks inner = {.progress = tc_api_tell_training,
+                                  .stop = tc_api_stopped,
+                                  .context = (void *)(uintptr_t)hooks,
+                                  .checkpoint = checkpoint};
     tc_train_options options;
     tc_train_result done_so = {0};
     tc_view view = {0};
     tc_status status = TC_OK;
-    TC_TRY(read_settings(settings, &options, error));
+    TC_TRY(tc_api_training(settings, &options, error));
     TC_TRY(tc_view_create(tc_dataset_of(dataset), tc_poison_of(poison), &view, error));
     TC_TRY(tc_train(tc_device_of(device), model->network->model, &view, &options,
                     tc_stream_child(tc_stream_make(seed), "train", 0), &inner, &model->weights, &done_so, error));
-    if (result)
-        *result =
-            (tocsin_train_result){done_so.loss, done_so.accuracy, done_so.seconds, done_so.steps, done_so.epsilon};
+    if (result) *result = tc_api_trained(&done_so);
 done:
     tc_view_free(&view);
     return status;

@@ -84,6 +84,10 @@ typedef struct tc_craft_job {
     void (*progress)(void *context, double fraction, double objective); /* NULL: none */
     bool (*stop)(void *context);                                        /* NULL: never */
     void *context;
+    /* A file in which a method that can be gone on with (error-min, error-max) keeps where it stands, when it is
+     * stopped and every so many minutes (0: only then); gone when the poison is made. NULL: none. */
+    const char *checkpoint;
+    double checkpoint_minutes;
 } tc_craft_job;
 
 typedef struct tc_craft_report {
@@ -94,12 +98,23 @@ typedef struct tc_craft_report {
     int64_t trainings;       /* of networks, while crafting */
 } tc_craft_report;
 
+/* What crafting will come to, in gradients of one image: a forward and a backward pass, θ's share and the image's. A
+ * forward pass alone is a third of one, a gradient for the image alone two thirds, a directional derivative of a
+ * gradient four thirds. */
+enum { TC_MATCHING_THIRDS = 7 }; /* a gradient and its directional derivative */
+typedef struct tc_craft_work {
+    double each;  /* on every one of the job's networks: its surrogates or, where it needs none, its architectures */
+    double grain; /* of that, the most between two calls of progress */
+} tc_craft_work;
+
 typedef struct tc_attack {
-    const char *name;         /* "gradient-matching" */
-    const char *kind;         /* "targeted", "control", … */
-    unsigned goals;           /* TC_FOR_…: which threats it serves */
-    const char *paper;        /* authors, title, venue or arXiv number */
-    const char *summary;      /* one line */
+    const char *name;     /* "gradient-matching" */
+    const char *kind;     /* "targeted", "control", … */
+    unsigned goals;       /* TC_FOR_…: which threats it serves */
+    const char *paper;    /* authors, title, venue or arXiv number */
+    const char *summary;  /* one line */
+    const char *equation; /* what is solved for, one line; the file's head says how */
+    const char *departs;  /* where this is neither the paper nor its code, or where those two differ; NULL: nowhere */
     const tc_option *options; /* of the options struct below */
     size_t options_size;
     bool needs_surrogate; /* job->surrogates */
@@ -109,6 +124,9 @@ typedef struct tc_attack {
     tc_status (*check)(const void *options, tc_error *error);
     tc_status (*craft)(const tc_craft_job *job, const void *options, tc_poison **poison, tc_craft_report *report,
                        tc_error *error);
+    /* For plans, which cannot try a step that takes minutes: no weights are looked at. Where a method may be done
+     * sooner, the most that it can take. NULL: crafting takes seconds, whatever the networks. */
+    tc_craft_work (*work)(const tc_craft_job *job, const void *options);
 } tc_attack;
 
 const tc_attack *tc_attacks(void); /* ends with a NULL name */

@@ -67,7 +67,7 @@ static void run(const maker *m, const process *p, tc_stream stream) {
         for (int x = 0; x < m->width; x++) {
             double *at = m->signal + (size_t)y * (size_t)m->width + (size_t)x, value = 0;
             if (y < WINDOW - 1 || x < WINDOW - 1) {
-                *at = tc_normal_at(stream, (uint64_t)(y * m->width + x));
+                *at = tc_normal_at(stream, (uint64_t)y * (uint64_t)m->width + (uint64_t)x);
                 continue;
             }
             for (int i = 0; i < TAPS - 1; i++) value += p->b[i] * at[(i / WINDOW - 2) * m->width + i % WINDOW - 2];
@@ -236,6 +236,10 @@ const tc_attack tc_autoregressive = {
     .goals = TC_FOR_UNTARGETED,
     .paper = "Sandoval-Segura et al., Autoregressive Perturbations for Data Poisoning, arXiv 2206.03693",
     .summary = "noise in which every pixel follows from its neighbours, by the rule of its class",
+    .equation = "δ[y][x] = Σ b_c[i][j] δ[y − 2 + i][x − 2 + j] in every 3 × 3 window, Σ b_c = 1, ‖δ‖₂ = "
+                "norm, |δ| ≤ ε",
+    .departs = "the paper bounds the L2 norm only; the code lists coefficients that a search found, here "
+               "they are searched for in every trial",
     .options = options_table,
     .options_size = sizeof(process_options),
     .needs_surrogate = false,

@@ -87,6 +87,9 @@ const tc_attack tc_badnets = {
     .goals = TC_FOR_BACKDOOR,
     .paper = "Gu et al., BadNets, arXiv 1708.06733",
     .summary = "images with the visible trigger under the intended label: for reference",
+    .equation = "poison = (x with the trigger, y_obj), x of another class",
+    .departs = "the paper adds marked copies; here they stand in their originals' places, so that ratio "
+               "means the same for all attacks",
     .options = options_table,
     .options_size = sizeof(badnets_options),
     .needs_surrogate = false,

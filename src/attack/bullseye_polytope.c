@@ -132,6 +132,12 @@ done:
     return status;
 }
 
+static tc_craft_work work(const tc_craft_job *job, const void *options) {
+    const bull_options *o = options;
+    const double look = tc_collision_work(job, o->layers, (int)o->batch, &o->sharpness);
+    return (tc_craft_work){.each = (double)o->steps * look, .grain = look};
+}
+
 const tc_attack tc_bullseye_polytope = {
     .name = "bullseye-polytope",
     .kind = "targeted",
@@ -139,9 +145,14 @@ const tc_attack tc_bullseye_polytope = {
     .paper = "Aghakhani et al., Bullseye polytope: a scalable clean-label poisoning attack with improved "
              "transferability, arXiv 2005.00191",
     .summary = "feature collision: the poisons' mean features are the target's, on every surrogate",
+    .equation = "min over |δ| ≤ ε of ½ mean over networks of ‖φ(target) − mean of φ(poisons)‖² / "
+                "‖φ(target)‖²",
+    .departs = "the code minimises the norm and not its square, may leave dropout on, and fixes ε at a "
+               "tenth of the range",
     .options = options_table,
     .options_size = sizeof(bull_options),
     .needs_surrogate = true,
     .check = check,
     .craft = craft,
+    .work = work,
 };

@@ -169,14 +169,24 @@ done:
     return status;
 }
 
+static tc_craft_work work(const tc_craft_job *job, const void *options) {
+    const clean_options *o = options;
+    const double step = 2.0 / 3 * (double)job->threat->poisons;
+    return (tc_craft_work){.each = (double)o->steps * step + step / 2, .grain = step};
+}
+
 const tc_attack tc_clean_label = {
     .name = "clean-label-backdoor",
     .kind = "backdoor",
     .goals = TC_FOR_BACKDOOR,
     .paper = "Turner et al., Label-consistent backdoor attacks, arXiv 1912.02771",
     .summary = "marked images of the intended class, made hard to recognise by anything but the trigger",
+    .equation = "max over |δ| ≤ ε of L(θ*; x + δ, y_obj); poison = (x + δ) with the trigger",
+    .departs = "the paper and its code hand out adversarial images and say no steps: those are Madry et "
+               "al.'s; no marks in all four corners",
     .options = options_table,
     .options_size = sizeof(clean_options),
     .needs_surrogate = true,
     .craft = craft,
+    .work = work,
 };

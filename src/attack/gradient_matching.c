@@ -138,6 +138,15 @@ done:
     return status;
 }
 
+static tc_craft_work work(const tc_craft_job *job, const void *options) {
+    const matching_options *o = options;
+    const double poisons = (double)job->threat->poisons, restarts = (double)o->restarts;
+    const double step = tc_brew_step_work(job), aim = tc_sharpness_gradients(&o->brew.sharpness);
+    return (tc_craft_work){.each =
+                               restarts * ((double)o->brew.steps * step + poisons) + aim * (double)job->threat->targets,
+                           .grain = step};
+}
+
 const tc_attack tc_gradient_matching = {
     .name = "gradient-matching",
     .kind = "targeted",
@@ -145,9 +154,14 @@ const tc_attack tc_gradient_matching = {
     .paper = "Geiping et al., Witches' Brew, arXiv 2009.02276; with sharpness: He et al., Sharpness-aware data "
              "poisoning attack",
     .summary = "poisons whose training gradient points where the targets' mislabelled gradient would",
+    .equation = "min over |δ| ≤ ε of 1 − cos(∇θ Q(θ*; targets, y_obj), ∇θ L(θ*; T(x + δ), y_obj)); with "
+                "sharpness ∇Q at θ* + v̂",
+    .departs = "the code divides the step by the size of the ensemble, shifts after normalisation, and "
+               "compares restarts by their last step; here not, before it, and by the 8-bit poison",
     .options = options_table,
     .options_size = sizeof(matching_options),
     .needs_surrogate = true,
     .check = check,
     .craft = craft,
+    .work = work,
 };

@@ -304,14 +304,26 @@ done:
     return status;
 }
 
+/* A forward pass of the marked images, one of the poisons and back to their pixels: a third and two of a gradient. */
+static tc_craft_work work(const tc_craft_job *job, const void *options) {
+    const hidden_options *o = options;
+    const double step = (double)job->threat->poisons;
+    return (tc_craft_work){.each = ((double)o->steps + 2.0 / 3) * step, .grain = step};
+}
+
 const tc_attack tc_hidden_trigger = {
     .name = "hidden-trigger",
     .kind = "backdoor",
     .goals = TC_FOR_BACKDOOR,
     .paper = "Saha et al., Hidden trigger backdoor attacks, arXiv 1910.00033",
     .summary = "poisons without the trigger whose features lie where those of marked images do",
+    .equation = "min over |δ| ≤ ε of Σ ‖f(x_k + δ_k) − f(marked image a(k))‖², a the greedy one-to-one "
+                "map by distance",
+    .departs = "the code draws the marked images once, ends below a distance of 10 and halves the rate "
+               "every 1000 steps; only the halving is taken over",
     .options = options_table,
     .options_size = sizeof(hidden_options),
     .needs_surrogate = true,
     .craft = craft,
+    .work = work,
 };

@@ -22,10 +22,15 @@
  * The rate of Adam, 200 steps of 255, is the released code's: it sends nearly every pixel to one end of its range and
  * lets later steps choose; it rises as ((step + 1)/5)² at first and falls by 10 after a third and two thirds.
  *
- * The colour perturbation of the paper is left out: a bound ε for every pixel would not hold. Where the released code
- * differs otherwise: only the first unrolled batch holds poisons, as many as chance puts there, and all batches of an
- * epoch are unrolled; the loss is the mean over θ_1 … θ_K; the targets share the batch statistics of the batch (here
- * they are looked at in evaluation mode, as victims are); δ starts uniform in ±ε. */
+ * The paper's colour perturbation is left out. It first moves the colours of an image by a smooth, bounded function of
+ * colour alone and then adds δ, so that a pixel may end farther from where it was than by the bound on δ. The threat
+ * here is ‖x' − x‖_∞ ≤ ε for the 8-bit image (SAPA's for all its systems, so that they can be compared; every poison is
+ * held against it): beyond ε such a change is not allowed, and within ε it is one of the δ that are searched anyway, so
+ * it could make a poison smoother but no stronger.
+ *
+ * Where the released code differs otherwise: only the first unrolled batch holds poisons, as many as chance puts there,
+ * and all batches of an epoch are unrolled; the loss is the mean over θ_1 … θ_K; the targets share the batch statistics
+ * of the batch (here they are looked at in evaluation mode, as victims are); δ starts uniform in ±ε. */
 #include "attack/methods.h"
 #include "attack/parts/descent.h"
 #include "attack/parts/lens.h"
@@ -423,16 +428,41 @@ static tc_status check(const void *options, tc_error *error) {
     return tc_sharpness_check(&chosen->sharpness, error);
 }
 
+/* A share's gradient is 2K − 1 gradients and K directional derivatives of a batch (unroll.h). Architectures take
+ * turns, so that each has its part of the networks. */
+static tc_craft_work work(const tc_craft_job *job, const void *options) {
+    const meta_options *o = options;
+    const double images = (double)job->dataset->train.count, poisons = (double)job->threat->poisons;
+    const double batch = fmin((double)o->batch, images), models = (double)o->models;
+    const double poisoned = o->poisons ? fmin((double)o->poisons, batch) : ceil(batch * poisons / images);
+    const double unrolled = (2 * (double)o->unroll - 1 + 4.0 / 3 * (double)o->unroll) * batch +
+                            tc_sharpness_gradients(&o->sharpness) * (double)job->threat->targets;
+    const double look = ceil(poisons / poisoned) * unrolled, steps = (double)o->steps;
+    const double before = models + (double)o->stagger * models * (models - 1) / 2; /* epochs of all networks */
+    double epoch = 0;
+    for (int i = 0; i < job->architecture_count; i++)
+        epoch += tc_train_work(job->architectures[i].train) * images / job->architecture_count;
+    return (tc_craft_work){.each = ((before + models * (steps - 1)) * epoch + models * steps * look) /
+                                   job->architecture_count,
+                           .grain = fmax(epoch, look)};
+}
+
 const tc_attack tc_meta_poison = {
     .name = "meta-poison",
     .kind = "targeted",
     .goals = TC_FOR_TARGETED,
     .paper = "Huang et al., MetaPoison: practical general-purpose clean-label data poisoning, arXiv 2004.00225",
     .summary = "poisons made through a few unrolled training steps of networks of all ages",
+    .equation = "min over |δ| ≤ ε of the mean over networks of all ages of max(max z_i − z_obj, −κ) at "
+                "θ_K, θ_{k+1} = θ_k − α ∇θ L(θ_k; x + δ and clean images)",
+    .departs = "the paper's colour perturbation is left out: within ε it could do nothing that δ cannot; "
+               "the code poisons the first unrolled batch only and takes the mean over θ_1 … θ_K; "
+               "targets are looked at in evaluation mode",
     .options = options_table,
     .options_size = sizeof(meta_options),
     .needs_surrogate = false,
     .trains = true,
     .check = check,
     .craft = craft,
+    .work = work,
 };

@@ -213,6 +213,12 @@ done:
     return status;
 }
 
+static tc_craft_work work(const tc_craft_job *job, const void *options) {
+    const frog_options *o = options;
+    const double look = tc_collision_work(job, "features", (int)o->batch, &o->sharpness);
+    return (tc_craft_work){.each = (double)(o->steps + 1) * look, .grain = look};
+}
+
 const tc_attack tc_poison_frogs = {
     .name = "poison-frogs",
     .kind = "targeted",
@@ -220,9 +226,13 @@ const tc_attack tc_poison_frogs = {
     .paper =
         "Shafahi et al., Poison frogs! Targeted clean-label poisoning attacks on neural networks, arXiv 1804.00792",
     .summary = "feature collision: each poison has the target's features and its base's looks",
+    .equation = "x = argmin ‖f(x) − f(target)‖² + β ‖x − base‖², |x − base| ≤ ε",
+    .departs = "the paper has no ε, and a watermark that no ε would allow; its proximal step is half of "
+               "its Eq. 1's; the code takes norms unsquared; here the step adapts for every poison",
     .options = options_table,
     .options_size = sizeof(frog_options),
     .needs_surrogate = true,
     .check = check,
     .craft = craft,
+    .work = work,
 };

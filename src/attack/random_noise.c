@@ -61,6 +61,7 @@ const tc_attack tc_random_noise = {
     .goals = TC_FOR_ANY,
     .paper = "none: the control that an attack has to beat",
     .summary = "noise of the same size in the same images",
+    .equation = "δ = ± ε, or uniform in [−ε, ε]",
     .options = options_table,
     .options_size = sizeof(noise_options),
     .needs_surrogate = false,

@@ -142,6 +142,9 @@ const tc_attack tc_separable = {
     .goals = TC_FOR_UNTARGETED,
     .paper = "Yu et al., Availability Attacks Create Shortcuts, arXiv 2111.00898",
     .summary = "patches of colour that a linear model can tell apart by class",
+    .equation = "δ_i = separation · v_c + A_c z_i on patches of one colour, scaled to the radius, |δ_i| ≤ "
+                "ε",
+    .departs = "the paper bounds the L2 norm only; here the threat's ε clips as well",
     .options = options_table,
     .options_size = sizeof(separable_options),
     .needs_surrogate = false,

@@ -282,6 +282,34 @@ done:
     return status;
 }
 
+static size_t images_of(const tc_dataset *dataset, int class) {
+    size_t count = 0;
+    for (size_t i = 0; i < dataset->train.count; i++) count += dataset->train.labels[i] == class;
+    return count;
+}
+
+/* Of all the surrogates' re-trainings, by the mean one. */
+static double retraining_work(const sleeper *s) {
+    double work = 0;
+    for (int i = 0; i < s->given->surrogate_count; i++) {
+        const tc_train_options training = training_for(s, i);
+        work += tc_train_work(&training) * (double)training.epochs * (double)s->given->dataset->train.count;
+    }
+    return (double)s->options->retrainings * work / s->given->surrogate_count;
+}
+
+static tc_craft_work work(const tc_craft_job *job, const void *options) {
+    const sleeper s = {.given = job, .options = options};
+    const sleeper_options *o = options;
+    const tc_threat *threat = job->threat;
+    const double sources = fmin((double)images_of(job->dataset, threat->target_class), (double)o->sources);
+    const double step = tc_brew_step_work(job), aim = sources * tc_sharpness_gradients(&o->brew.sharpness);
+    double each = (double)o->brew.steps * step + (double)(o->retrainings + 1) * aim;
+    if (o->selection != RANDOM) each += (double)images_of(job->dataset, threat->intended_class);
+    if (o->retrainings) each += retraining_work(&s);
+    return (tc_craft_work){.each = each, .grain = fmax(step, aim)};
+}
+
 const tc_attack tc_sleeper_agent = {
     .name = "sleeper-agent",
     .kind = "backdoor",
@@ -289,10 +317,15 @@ const tc_attack tc_sleeper_agent = {
     .paper = "Souri et al., Sleeper Agent, arXiv 2106.08970; with sharpness: He et al., Sharpness-aware data poisoning "
              "attack",
     .summary = "poisons without the trigger whose training gradient points where the marked images' would",
+    .equation = "min over |δ| ≤ ε of 1 − cos(∇θ Q(θ; marked images, y_obj), ∇θ L(θ; T(x + δ), y_obj)), θ "
+                "trained anew on x + δ R times; with sharpness ∇Q at θ + v̂",
+    .departs = "the code takes all 5000 images of the class as sources where the papers say 1000, and "
+               "trains anew from the same seed; here from other ones",
     .options = options_table,
     .options_size = sizeof(sleeper_options),
     .needs_surrogate = true,
     .trains = true,
     .check = check,
     .craft = craft,
+    .work = work,
 };

@@ -117,7 +117,7 @@ static tc_status craft(const tc_arguments *arguments, tc_error *error) {
     TC_TRY(tc_trial_draw(&trial, error));
     TC_TRY(load_surrogates(arguments, method, &trial, error));
     tc_cli_catch_signals();
-    TC_TRY(tc_trial_craft(&trial, method, &outcome, error));
+    TC_TRY(tc_trial_craft(&trial, method, NULL, &outcome, error));
     tc_meter_clear(&meter);
     TC_TRY(tc_study_save_poison(&trial, method, &outcome, out, error));
     TC_TRY(tell(arguments, out, &outcome, error));

@@ -39,12 +39,13 @@ static tc_status read_attacked(const char *folder, const tc_dataset *dataset, tc
     return status;
 }
 
-static tc_status tell_json(const tc_accuracy *test, const int32_t *prediction, size_t count, size_t hits,
+static tc_status tell_json(const tc_accuracy *test, const tc_opinion *opinion, size_t count, size_t hits,
                            tc_error *error) {
     json_t *made =
         json_pack("{s:f, s:f, s:I}", "accuracy", test->accuracy, "loss", test->loss, "images", (json_int_t)test->count);
     json_t *landed = json_array();
-    for (size_t i = 0; i < count; i++) json_array_append_new(landed, json_integer(prediction[i]));
+    for (size_t i = 0; i < count; i++) json_array_append_new(landed, json_integer(opinion->prediction[i]));
+    if (count) json_object_set_new(made, "confidence", json_real(opinion->confidence));
     if (count) json_object_set_new(made, "success", json_real((double)hits / (double)count));
     if (count) json_object_set(made, "predicted", landed);
     json_decref(landed);
@@ -53,11 +54,11 @@ static tc_status tell_json(const tc_accuracy *test, const int32_t *prediction, s
 
 /* attacked: NULL where no poison was named. */
 static tc_status tell(const tc_arguments *arguments, const tc_dataset *dataset, const tc_accuracy *test,
-                      const tc_attacked *attacked, const int32_t *prediction, tc_error *error) {
+                      const tc_attacked *attacked, const tc_opinion *opinion, tc_error *error) {
     const size_t count = attacked ? attacked->count : 0;
     size_t hits = 0;
-    for (size_t i = 0; i < count; i++) hits += prediction[i] == attacked->intended[i];
-    if (tc_arguments_has(arguments, "json")) return tell_json(test, prediction, count, hits, error);
+    for (size_t i = 0; i < count; i++) hits += opinion->prediction[i] == attacked->intended[i];
+    if (tc_arguments_has(arguments, "json")) return tell_json(test, opinion, count, hits, error);
     printf("test accuracy %.2f %% of %zu images, loss %.4g\n", 100 * test->accuracy, test->count, test->loss);
     if (count)
         printf("%zu of %zu %s taken for class %d (%s)\n", hits, count,
@@ -71,19 +72,20 @@ static tc_status measure(const tc_arguments *arguments, const tc_lab *lab, const
     tc_attacked *attacked = NULL;
     tc_weights weights = {0};
     tc_accuracy test = {0};
-    int32_t *prediction = NULL;
+    tc_opinion opinion = {0};
     tc_status status = TC_OK;
     if (poison) TC_TRY(read_attacked(poison, lab->dataset, &attacked, error));
     TC_TRY(tc_weights_create(model, &weights, error));
     TC_TRY(tc_weights_load(model, tc_arguments_value(arguments, "weights", ""), &weights, error));
     TC_TRY(tc_evaluate(lab->device, model, &weights, lab->dataset, &lab->dataset->test, &test, error));
     if (attacked) {
-        TC_TRY(tc_new(&prediction, attacked->count, sizeof *prediction, error));
-        TC_TRY(tc_lab_predict(lab, model, &weights, attacked->images, attacked->count, prediction, error));
+        TC_TRY(tc_new(&opinion.prediction, attacked->count, sizeof *opinion.prediction, error));
+        TC_TRY(tc_lab_predict(lab, model, &weights, attacked->images, attacked->count, attacked->intended[0], &opinion,
+                              error));
     }
-    TC_TRY(tell(arguments, lab->dataset, &test, attacked, prediction, error));
+    TC_TRY(tell(arguments, lab->dataset, &test, attacked, &opinion, error));
 done:
-    free(prediction);
+    free(opinion.prediction);
     tc_weights_free(&weights);
     tc_attacked_free(attacked);
     return status;

@@ -9,12 +9,13 @@
 static const tc_flag flags[] = {{"json", NULL, "print JSON"}, TC_COMMON_FLAGS, TC_FLAGS_END};
 
 static const tc_usage usage = {.command = "list",
-                               .operands = "attacks|models|datasets|losses|defenses|schema",
+                               .operands = "attacks|models|datasets|losses|defenses|schema [NAME]",
                                .summary = "name the attacks, models, datasets, losses or defenses",
                                .details =
+                                   "NAME: only this attack, model or defense.\n"
                                    "schema: the JSON Schema of a spec, by which editors complete and check it.\n",
                                .least = 1,
-                               .most = 1,
+                               .most = 2,
                                .flags = flags};
 
 static json_t *range_json(const tc_option *option) {
@@ -43,25 +44,41 @@ static json_t *options_json(const tc_option *table) {
 
 /* ---- one printer and one JSON maker a kind ---- */
 
-static json_t *attacks(bool json) {
-    json_t *list = json ? json_array() : NULL;
+typedef struct query {
+    bool json;
+    const char *only; /* one name; NULL: all */
+    int shown;
+} query;
+
+static bool shows(query *a, const char *name) {
+    const bool shown = !a->only || !strcmp(a->only, name);
+    a->shown += shown;
+    return shown;
+}
+
+static json_t *attacks(query *asked) {
+    json_t *list = asked->json ? json_array() : NULL;
     for (const tc_attack *a = tc_attacks(); a->name; a++) {
-        if (json) {
+        if (!shows(asked, a->name)) continue;
+        if (asked->json) {
             json_array_append_new(list,
-                                  json_pack("{s:s, s:s, s:s, s:s, s:o}", "name", a->name, "kind", a->kind, "summary",
-                                            a->summary, "paper", a->paper, "options", options_json(a->options)));
+                                  json_pack("{s:s, s:s, s:s, s:s, s:s, s:s?, s:o}", "name", a->name, "kind", a->kind,
+                                            "summary", a->summary, "paper", a->paper, "equation", a->equation,
+                                            "departs", a->departs, "options", options_json(a->options)));
             continue;
         }
-        printf("%s (%s) — %s\n  %s\n", a->name, a->kind, a->summary, a->paper);
+        printf("%s (%s) — %s\n  paper: %s\n  what: %s\n", a->name, a->kind, a->summary, a->paper, a->equation);
+        if (a->departs) printf("  departs: %s\n", a->departs);
         tc_options_describe(a->options, stdout);
     }
     return list;
 }
 
-static json_t *models(bool json) {
-    json_t *list = json ? json_array() : NULL;
+static json_t *models(query *asked) {
+    json_t *list = asked->json ? json_array() : NULL;
     for (const tc_zoo_entry *m = tc_zoo_entries(); m->name; m++) {
-        if (json) {
+        if (!shows(asked, m->name)) continue;
+        if (asked->json) {
             json_array_append_new(list, json_pack("{s:s, s:s, s:o}", "name", m->name, "summary", m->summary, "options",
                                                   options_json(m->options)));
             continue;
@@ -72,10 +89,11 @@ static json_t *models(bool json) {
     return list;
 }
 
-static json_t *datasets(bool json) {
-    json_t *list = json ? json_array() : NULL;
+static json_t *datasets(query *asked) {
+    json_t *list = asked->json ? json_array() : NULL;
     for (const tc_source *s = tc_sources(); s->name; s++) {
-        if (json)
+        if (!shows(asked, s->name)) continue;
+        if (asked->json)
             json_array_append_new(
                 list, json_pack("{s:s, s:s, s:s}", "name", s->name, "form", s->form, "summary", s->summary));
         else
@@ -84,15 +102,16 @@ static json_t *datasets(bool json) {
     return list;
 }
 
-static json_t *losses(bool json) {
+static json_t *losses(query *asked) {
     static const char *const rows[][2] = {
         [TC_CROSS_ENTROPY] = {"cross-entropy", "−Σ t log softmax(z); soft targets too"},
         [TC_SQUARED_ERROR] = {"squared-error", "½ Σ (z − t)²; soft targets too"},
         [TC_HINGE] = {"hinge", "max(0, 1 + max_{i≠y} z_i − z_y) (Crammer and Singer 2001)"},
         [TC_MARGIN] = {"margin", "max(max_{i≠y} z_i − z_y, −κ) (Carlini and Wagner, arXiv 1608.04644)"}};
-    json_t *list = json ? json_array() : NULL;
+    json_t *list = asked->json ? json_array() : NULL;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        if (json)
+        if (!shows(asked, rows[i][0])) continue;
+        if (asked->json)
             json_array_append_new(list, json_pack("{s:s, s:s}", "name", rows[i][0], "summary", rows[i][1]));
         else
             printf("%-14s %s\n", rows[i][0], rows[i][1]);
@@ -100,10 +119,11 @@ static json_t *losses(bool json) {
     return list;
 }
 
-static json_t *defenses(bool json) {
-    json_t *list = json ? json_array() : NULL;
+static json_t *defenses(query *asked) {
+    json_t *list = asked->json ? json_array() : NULL;
     for (const tc_defence *d = tc_defences(); d->name; d++) {
-        if (json) {
+        if (!shows(asked, d->name)) continue;
+        if (asked->json) {
             json_array_append_new(list,
                                   json_pack("{s:s, s:s, s:s, s:s, s:o}", "name", d->name, "kind", d->kind, "summary",
                                             d->summary, "paper", d->paper, "options", options_json(d->options)));
@@ -116,26 +136,31 @@ static json_t *defenses(bool json) {
 }
 
 /* JSON in any case: it is for programs. */
-static json_t *schema(bool json) {
-    (void)json;
+static json_t *schema(query *asked) {
+    (void)asked;
     return tc_schema_json();
 }
 
 static const struct {
     const char *name;
-    json_t *(*list)(bool json);
+    json_t *(*list)(query *asked);
 } kinds[] = {{"attacks", attacks}, {"models", models},     {"datasets", datasets},
              {"losses", losses},   {"defenses", defenses}, {"schema", schema}};
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
 static tc_status list(const tc_arguments *arguments, tc_error *error) {
     const char *wanted = arguments->positional[0], *known[KINDS + 1] = {NULL};
-    const bool json = tc_arguments_has(arguments, "json");
+    query asked = {tc_arguments_has(arguments, "json"), arguments->count > 1 ? arguments->positional[1] : NULL, 0};
     for (int i = 0; i < KINDS; i++) {
         known[i] = kinds[i].name;
         if (strcmp(kinds[i].name, wanted)) continue;
-        json_t *made = kinds[i].list(json);
-        return made || json ? tc_cli_print_json(made, error) : TC_OK;
+        json_t *made = kinds[i].list(&asked);
+        if (asked.only && !asked.shown) {
+            json_decref(made);
+            return tc_raise(error, TC_INVALID, "list: nothing named '%.64s' is here; `tocsin list %s` names what is",
+                            asked.only, wanted);
+        }
+        return made || asked.json ? tc_cli_print_json(made, error) : TC_OK;
     }
     const char *near = tc_nearest(wanted, known);
     return tc_raise(error, TC_INVALID, "list: '%.64s' is not known; %s%s%s", wanted,

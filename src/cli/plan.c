@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 enum { MOST_ROWS = 200, MOST_COLUMNS = 16, COLUMN = 64 };
-static const double budget = 15; /* seconds of measuring */
+static const double budget = 12; /* seconds of measuring */
 
 /* "3 h 20 min": two units are enough of an estimate. */
 static const char *duration(double seconds, char text[32]) {
@@ -125,19 +125,42 @@ static const char *const works[TC_PHASE_KINDS] = {[TC_PHASE_SURROGATE] = "surrog
                                                   [TC_PHASE_CRAFT] = "poisons crafted",
                                                   [TC_PHASE_VICTIM] = "poisoned victims trained"};
 
+static const char *how_known(const tc_cost *cost, int kind, char text[32]) {
+    snprintf(text, 32, "%d of %d measured", cost->measured[kind], cost->kinds[kind]);
+    if (!cost->kinds[kind]) return "";
+    if (cost->measured[kind] == cost->kinds[kind]) return "measured";
+    return cost->measured[kind] ? text : "extrapolated";
+}
+
+static bool extrapolated(const tc_cost *cost) {
+    bool any = false;
+    for (int k = 0; k < TC_PHASE_KINDS; k++) any |= cost->measured[k] < cost->kinds[k];
+    return any;
+}
+
+static void print_extrapolation(const tc_cost *cost) {
+    printf("Extrapolated: the passes over images that the options ask for, at the speed of a gradient of a few images");
+    if (cost->networks_measured < cost->networks)
+        printf(", measured\non %d of %d networks and taken by multiply-accumulates for the others",
+               cost->networks_measured, cost->networks);
+    printf(".\nAn attack that may end sooner is counted at its longest; memory is what was tried, and may be more.\n");
+}
+
 static void print_work(const tc_plan *plan, const tc_device_facts *device, const tc_cost *cost) {
-    char each[32], all[32];
+    char each[32], all[32], how[32];
     printf("\n%-26s %12s %12s %14s %14s\n", "", "asked for", "to be done", "each", "in all");
     for (int k = 0; k < TC_PHASE_KINDS; k++) {
         const double seconds = cost->phases[k] ? cost->seconds[k] / (double)cost->phases[k] : 0;
-        printf("%-26s %12" PRId64 " %12" PRId64 " %14s %14s\n", works[k], plan->asked_for[k], cost->phases[k],
-               duration(seconds, each), duration(cost->seconds[k], all));
+        printf("%-26s %12" PRId64 " %12" PRId64 " %14s %14s  %s\n", works[k], plan->asked_for[k], cost->phases[k],
+               duration(seconds, each), duration(cost->seconds[k], all), how_known(cost, k, how));
     }
     const int jobs = jobs_here(plan, device);
     if (!isfinite(total(cost))) return;
     printf("\nAbout %s one after another", duration(total(cost), all));
     if (jobs > 1) printf(", %s as %d jobs side by side", duration(total(cost) / jobs, each), jobs);
-    printf("; %.0f MiB of memory a job.\n", (double)cost->peak_bytes / (1 << 20));
+    printf("; %s%.0f MiB of memory a job.\n", extrapolated(cost) ? "at least " : "",
+           (double)cost->peak_bytes / (1 << 20));
+    if (extrapolated(cost)) print_extrapolation(cost);
 }
 
 static void print_plan(const tc_plan *plan, const tc_device_facts *device, const tc_cost *cost) {
@@ -161,11 +184,13 @@ static json_t *plan_json(const tc_plan *plan, const tc_cost *cost) {
             cells, json_pack("{s:i, s:O}", "variant", plan->cell[c].variant, "factors", plan->cell[c].factors));
     for (int k = 0; k < TC_PHASE_KINDS; k++)
         json_object_set_new(phases, tc_phase_names[k],
-                            json_pack("{s:I, s:I, s:o}", "asked_for", (json_int_t)plan->asked_for[k], "to_be_done",
-                                      (json_int_t)cost->phases[k], "seconds", number(cost->seconds[k])));
-    return json_pack("{s:s, s:I, s:O, s:o, s:o, s:o, s:I, s:o}", "name", plan->base->study.name, "trials",
+                            json_pack("{s:I, s:I, s:o, s:i, s:i}", "asked_for", (json_int_t)plan->asked_for[k],
+                                      "to_be_done", (json_int_t)cost->phases[k], "seconds", number(cost->seconds[k]),
+                                      "kinds", cost->kinds[k], "measured", cost->measured[k]));
+    return json_pack("{s:s, s:I, s:O, s:o, s:o, s:o, s:I, s:i, s:i, s:o}", "name", plan->base->study.name, "trials",
                      (json_int_t)plan->trials, "sweep", plan->sweep, "cells", cells, "phases", phases, "seconds",
-                     number(total(cost)), "memory_bytes", (json_int_t)cost->peak_bytes, "spec", tc_plan_json(plan));
+                     number(total(cost)), "memory_bytes", (json_int_t)cost->peak_bytes, "networks", cost->networks,
+                     "networks_measured", cost->networks_measured, "spec", tc_plan_json(plan));
 }
 
 tc_status tc_cli_show_plan(const tc_arguments *arguments, const tc_plan *plan, tc_error *error) {

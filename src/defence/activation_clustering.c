@@ -26,7 +26,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 typedef struct clustering_options {
     int64_t dimensions, starts;
@@ -91,12 +90,9 @@ static bool is_poison(const crowd *c, size_t small) {
 
 static tc_status make_points(const tc_look *look, const tc_members *members, crowd *c, tc_error *error) {
     tc_status status = TC_OK;
-    const size_t width = (size_t)look->width;
     float *features = NULL;
     tc_principal principal = {0};
-    TC_TRY(tc_new(&features, members->count * width, sizeof *features, error));
-    for (size_t i = 0; i < members->count; i++)
-        memcpy(features + i * width, look->features + members->place[i] * width, width * sizeof *features);
+    TC_TRY(tc_members_features(look, members, &features, error));
     TC_TRY(tc_principal_create(features, members->count, look->width, (int)c->options->dimensions, &principal, error));
     c->width = principal.rank;
     TC_TRY(tc_new(&c->point, c->count * (size_t)c->width, sizeof *c->point, error));
@@ -127,15 +123,23 @@ static void judge(const crowd *c, const tc_members *members, tc_filtered *filter
     }
 }
 
-static tc_status filter_class(const tc_look *look, const tc_members *members, const clustering_options *options,
-                              tc_stream stream, tc_filtered *filtered, tc_error *error) {
+typedef struct asked {
+    const clustering_options *options;
+    tc_stream stream;
+    tc_filtered *filtered;
+} asked;
+
+static tc_status filter_class(const tc_look *look, const tc_members *members, int class, void *context,
+                              tc_error *error) {
     tc_status status = TC_OK;
-    crowd c = {.options = options, .count = members->count};
+    const asked *a = context;
+    const tc_stream stream = tc_stream_child(a->stream, "clusters", (uint64_t) class);
+    crowd c = {.options = a->options, .count = members->count};
     if (c.count < 3) goto done; /* no smaller of two */
     TC_TRY(make_points(look, members, &c, error));
     if (c.width == 0) goto done; /* all alike */
-    TC_TRY(tc_clusters_create(c.point, c.count, c.width, 2, (int)options->starts, stream, &c.clusters, error));
-    judge(&c, members, filtered);
+    TC_TRY(tc_clusters_create(c.point, c.count, c.width, 2, (int)a->options->starts, stream, &c.clusters, error));
+    judge(&c, members, a->filtered);
 done:
     tc_clusters_free(&c.clusters);
     free(c.point);
@@ -144,18 +148,11 @@ done:
 
 static tc_status filter(const tc_filter_job *job, const void *options, tc_filtered *filtered, tc_error *error) {
     tc_status status = TC_OK;
-    tc_members members = {0};
+    asked a = {.options = options, .stream = job->stream, .filtered = filtered};
     tc_look look;
     TC_TRY(tc_look_create(job, true, 0.3, &look, error));
-    TC_TRY(tc_members_create(&look, &members, error));
-    for (int class = 0; class < look.classes; class ++) {
-        tc_members_of(&look, class, &members);
-        const tc_stream stream = tc_stream_child(job->stream, "clusters", (uint64_t) class);
-        TC_TRY(filter_class(&look, &members, options, stream, filtered, error));
-        TC_TRY(tc_filter_tell(job, "activation-clustering", 0.3 + 0.7 * (class + 1) / look.classes, error));
-    }
+    TC_TRY(tc_look_by_class(job, &look, "activation-clustering", 0.3, filter_class, &a, error));
 done:
-    tc_members_free(&members);
     tc_look_free(&look);
     return status;
 }

@@ -162,6 +162,14 @@ void tc_members_of(const tc_look *look, int class, tc_members *members) {
         if (look->label[i] == class) members->place[members->count++] = (uint32_t)i;
 }
 
+tc_status tc_members_features(const tc_look *look, const tc_members *members, float **features, tc_error *error) {
+    const size_t width = (size_t)look->width;
+    const tc_status status = tc_new(features, members->count * width, sizeof **features, error);
+    for (size_t i = 0; status == TC_OK && i < members->count; i++)
+        memcpy(*features + i * width, look->features + members->place[i] * width, width * sizeof **features);
+    return status;
+}
+
 void tc_members_free(tc_members *members) {
     free(members->place);
     *members = (tc_members){0};
@@ -172,4 +180,19 @@ tc_status tc_filter_tell(const tc_filter_job *job, const char *who, double fract
     if (job->stop && job->stop(job->context))
         return tc_raise(error, TC_INTERRUPTED, "%s: stopped at %.0f %%; nothing was kept", who, 100 * fraction);
     return TC_OK;
+}
+
+tc_status tc_look_by_class(const tc_filter_job *job, const tc_look *look, const char *who, double from,
+                           tc_class_step *step, void *context, tc_error *error) {
+    tc_status status = TC_OK;
+    tc_members members;
+    TC_TRY(tc_members_create(look, &members, error));
+    for (int class = 0; class < look->classes; class ++) {
+        tc_members_of(look, class, &members);
+        TC_TRY(step(look, &members, class, context, error));
+        TC_TRY(tc_filter_tell(job, who, from + (1 - from) * (class + 1) / look->classes, error));
+    }
+done:
+    tc_members_free(&members);
+    return status;
 }

@@ -32,7 +32,16 @@ typedef struct tc_members {
 } tc_members;
 tc_status tc_members_create(const tc_look *look, tc_members *members, tc_error *error); /* room; empty */
 void tc_members_of(const tc_look *look, int class, tc_members *members);
+/* Their features, [members->count][look->width]; free them. */
+tc_status tc_members_features(const tc_look *look, const tc_members *members, float **features, tc_error *error);
 void tc_members_free(tc_members *members);
+
+/* `step` for the samples of each class in turn, of none where the class has none; how far that is is told from the
+ * fraction `from` of the job's progress on. `who` begins the message when the job is to stop. */
+typedef tc_status tc_class_step(const tc_look *look, const tc_members *members, int class, void *context,
+                                tc_error *error);
+tc_status tc_look_by_class(const tc_filter_job *job, const tc_look *look, const char *who, double from,
+                           tc_class_step *step, void *context, tc_error *error);
 
 /* TC_INTERRUPTED when the job is to stop; `fraction` is told. `who` begins the message. */
 tc_status tc_filter_tell(const tc_filter_job *job, const char *who, double fraction, tc_error *error);

@@ -16,8 +16,9 @@
 typedef double tc_distance(const void *context, size_t i, size_t j);
 
 /* medoid [wanted] := the points chosen, in that order; *chosen of them, fewer where the rest coincide with some of
- * them. of [count] := which of the chosen each point is nearest to, the first of equals. */
-tc_status tc_medoids(tc_distance *distance, const void *context, size_t count, size_t wanted, uint32_t *medoid,
-                     size_t *chosen, int32_t *of, tc_error *error);
+ * them. of [count] := which of the chosen each point is nearest to, the first of equals. `width`: how many values a
+ * distance looks at; where that makes it worth it, threads share them out. The answer is the same. */
+tc_status tc_medoids(tc_distance *distance, const void *context, int width, size_t count, size_t wanted,
+                     uint32_t *medoid, size_t *chosen, int32_t *of, tc_error *error);
 
 #endif

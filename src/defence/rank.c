@@ -13,8 +13,8 @@ static int most_suspect_first(const void *a, const void *b) {
     return l->place > r->place ? -1 : l->place < r->place;
 }
 
-tc_status tc_drop_largest(const double *score, const uint32_t *place, size_t count, double share, bool *keep,
-                          tc_error *error) {
+static tc_status drop_largest(const double *score, const uint32_t *place, size_t count, double share, bool *keep,
+                              tc_error *error) {
     tc_status status = TC_OK;
     ranked *order = NULL;
     const size_t drop = (size_t)(share * (double)count + 1e-9); /* 0.3 · 10 is 3 */
@@ -42,7 +42,7 @@ tc_status tc_drop_share(const tc_look *look, const double *score, double share, 
             tc_members_of(look, class, &members);
         else
             everybody(&members, look->count);
-        TC_TRY(tc_drop_largest(score, members.place, members.count, share, keep, error));
+        TC_TRY(drop_largest(score, members.place, members.count, share, keep, error));
     }
 done:
     tc_members_free(&members);

@@ -4,11 +4,8 @@
 
 #include "defence/look.h"
 
-/* keep := false for the `share` of `count` places with the largest scores, rounded down; of equals the later goes
- * first. No score of them may be NaN. */
-tc_status tc_drop_largest(const double *score, const uint32_t *place, size_t count, double share, bool *keep,
-                          tc_error *error);
-/* The same of every class of the look, or, where per_class is false, of all samples at once. */
+/* keep := false for the `share` of every class of the look with the largest scores, rounded down, or, where per_class
+ * is false, of all samples at once; of equals the later goes first. No score may be NaN. */
 tc_status tc_drop_share(const tc_look *look, const double *score, double share, bool per_class, bool *keep,
                         tc_error *error);
 

@@ -16,7 +16,6 @@
 #include "defence/rank.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 typedef struct spectral_options {
     double poisoned, factor;
@@ -35,15 +34,15 @@ static tc_status check(const void *options, tc_error *error) {
                     o->factor, o->poisoned);
 }
 
-/* Gathers the members' features, decomposes them, scatters their scores. */
-static tc_status score_class(const tc_look *look, const tc_members *members, double *score, tc_error *error) {
+static tc_status score_class(const tc_look *look, const tc_members *members, int class, void *context,
+                             tc_error *error) {
+    (void)class;
     tc_status status = TC_OK;
-    const size_t width = (size_t)look->width;
+    double *score = context; /* [all samples] */
     float *features = NULL;
     tc_principal principal = {0};
-    TC_TRY(tc_new(&features, members->count * width, sizeof *features, error));
-    for (size_t i = 0; i < members->count; i++)
-        memcpy(features + i * width, look->features + members->place[i] * width, width * sizeof *features);
+    if (members->count == 0) goto done;
+    TC_TRY(tc_members_features(look, members, &features, error));
     TC_TRY(tc_principal_create(features, members->count, look->width, 1, &principal, error));
     for (size_t i = 0; i < members->count; i++) {
         const double along = principal.rank ? principal.value[0] * principal.left[i] : 0;
@@ -58,19 +57,11 @@ done:
 static tc_status filter(const tc_filter_job *job, const void *options, tc_filtered *filtered, tc_error *error) {
     tc_status status = TC_OK;
     const spectral_options *o = options;
-    tc_members members = {0};
     tc_look look;
     TC_TRY(tc_look_create(job, true, 0.5, &look, error));
-    TC_TRY(tc_members_create(&look, &members, error));
-    for (int class = 0; class < look.classes; class ++) {
-        tc_members_of(&look, class, &members);
-        if (members.count == 0) continue;
-        TC_TRY(score_class(&look, &members, filtered->score, error));
-        TC_TRY(tc_filter_tell(job, "spectral-signatures", 0.5 + 0.5 * (class + 1) / look.classes, error));
-    }
+    TC_TRY(tc_look_by_class(job, &look, "spectral-signatures", 0.5, score_class, filtered->score, error));
     TC_TRY(tc_drop_share(&look, filtered->score, o->factor * o->poisoned, true, filtered->keep, error));
 done:
-    tc_members_free(&members);
     tc_look_free(&look);
     return status;
 }

@@ -14,6 +14,10 @@
  *         "Better safe than sorry: preventing delusive adversaries with adversarial training", arXiv 2102.04716 */
 #include "defence/methods.h"
 
+/* What all of them share: the options of NAME_table fill a NAME_options, which adapt_NAME translates. */
+#define TRAINS_BY(NAME)                                                                                                \
+    .kind = "training", .options = NAME##_table, .options_size = sizeof(NAME##_options), .adapt = adapt_##NAME
+
 /* ---- differentially private SGD ---- */
 
 typedef struct private_options {
@@ -46,13 +50,10 @@ static void adapt_private(const void *options, tc_train_options *train) {
 
 const tc_defence tc_dp_sgd = {
     .name = "dp-sgd",
-    .kind = "training",
+    TRAINS_BY(private),
     .paper = "Abadi et al., Deep learning with differential privacy, arXiv 1607.00133; against poisons: Hong et al., "
              "arXiv 2002.11497",
     .summary = "clips gradients and adds noise to them",
-    .options = private_table,
-    .options_size = sizeof(private_options),
-    .adapt = adapt_private,
 };
 
 /* ---- strong augmentation ---- */
@@ -73,12 +74,9 @@ static void adapt_mixup(const void *options, tc_train_options *train) {
 
 const tc_defence tc_mixup = {
     .name = "mixup",
-    .kind = "training",
+    TRAINS_BY(mixup),
     .paper = "Zhang et al., mixup: beyond empirical risk minimization, arXiv 1710.09412" BORGNIA,
     .summary = "trains on blends of two images and of their labels",
-    .options = mixup_table,
-    .options_size = sizeof(mixup_options),
-    .adapt = adapt_mixup,
 };
 
 typedef struct cutout_options {
@@ -95,13 +93,10 @@ static void adapt_cutout(const void *options, tc_train_options *train) {
 
 const tc_defence tc_cutout = {
     .name = "cutout",
-    .kind = "training",
+    TRAINS_BY(cutout),
     .paper = "DeVries and Taylor, Improved regularization of convolutional neural networks with cutout, arXiv "
              "1708.04552" BORGNIA,
     .summary = "blanks a square of each image",
-    .options = cutout_table,
-    .options_size = sizeof(cutout_options),
-    .adapt = adapt_cutout,
 };
 
 typedef struct cutmix_options {
@@ -122,13 +117,10 @@ static void adapt_cutmix(const void *options, tc_train_options *train) {
 
 const tc_defence tc_cutmix = {
     .name = "cutmix",
-    .kind = "training",
+    TRAINS_BY(cutmix),
     .paper = "Yun et al., CutMix: regularization strategy to train strong classifiers with localizable features, arXiv "
              "1905.04899" BORGNIA,
     .summary = "pastes a rectangle of another image, and its share of the label",
-    .options = cutmix_table,
-    .options_size = sizeof(cutmix_options),
-    .adapt = adapt_cutmix,
 };
 
 /* ---- adversarial training ---- */
@@ -154,11 +146,8 @@ static void adapt_adversarial(const void *options, tc_train_options *train) {
 
 const tc_defence tc_adversarial_training = {
     .name = "adversarial-training",
-    .kind = "training",
+    TRAINS_BY(adversarial),
     .paper = "Madry et al., Towards deep learning models resistant to adversarial attacks, arXiv 1706.06083; against "
              "poisons: Tao et al., arXiv 2102.04716",
     .summary = "trains on the worst small change of each image",
-    .options = adversarial_table,
-    .options_size = sizeof(adversarial_options),
-    .adapt = adapt_adversarial,
 };

@@ -115,14 +115,6 @@ const void *tc_pass_logits(const tc_pass *pass) {
     return pass->value[pass->model->logits];
 }
 
-const void *tc_pass_logits_dot(const tc_pass *pass) {
-    return pass->tangent[pass->model->logits];
-}
-
-const void *tc_pass_losses(const tc_pass *pass) {
-    return pass->losses;
-}
-
 size_t tc_pass_bytes(const tc_pass *pass) {
     return pass->bytes;
 }
@@ -241,7 +233,7 @@ void tc_pass_grad_jvp(tc_pass *pass, const void *theta_dot, const void *x_dot, v
         if (step->y_t) step->layer->class->forward_tangent(step);
     }
     const tc_loss loss = loss_of(pass);
-    k->loss_tangent(pass->device, &loss, tc_pass_logits_dot(pass), pass->dlogits_t);
+    k->loss_tangent(pass->device, &loss, pass->tangent[pass->model->logits], pass->dlogits_t);
     for (int i = layers - 1; i >= 0; i--) {
         tc_step *step = &pass->step[i];
         step->g_t = step->layer->weight >= 0 ? gdot_theta : NULL;

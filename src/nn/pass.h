@@ -54,7 +54,6 @@ void tc_pass_set_pace(tc_pass *pass, const tc_pace *pace);
  * training mode. */
 double tc_pass_forward(tc_pass *pass, const void *theta, void *state);
 const void *tc_pass_logits(const tc_pass *pass);
-const void *tc_pass_losses(const tc_pass *pass); /* per sample, reals [n] */
 
 /* The mean loss and its gradients; g_theta [p] and g_x [n][h][w][c] may be NULL where not wanted. */
 double tc_pass_grad(tc_pass *pass, const void *theta, void *state, void *g_theta, void *g_x);
@@ -67,8 +66,6 @@ void tc_pass_tally(const tc_pass *pass, tc_count *count);
  * Results may be NULL. A second call after the same gradient computes that again first, unless the pass was made for
  * many directions. */
 void tc_pass_grad_jvp(tc_pass *pass, const void *theta_dot, const void *x_dot, void *gdot_theta, void *gdot_x);
-/* The tangent of the logits that the last tc_pass_grad_jvp computed, [n][classes]. */
-const void *tc_pass_logits_dot(const tc_pass *pass);
 
 /* Features: the value of a node after tc_pass_forward or tc_pass_grad, and vector-Jacobian products from there. */
 tc_shape tc_pass_feature_shape(const tc_pass *pass, tc_node node);

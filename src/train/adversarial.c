@@ -77,10 +77,16 @@ static void change(const tc_trainer *t, void *own, const tc_batch *batch) {
     k->normalise(t->device, shape, data->mean, data->std, a->pixels, x);
 }
 
+/* A step of the attack wants no ∇_θ: two thirds of a gradient. */
+static double work(const tc_train_options *options) {
+    return 1 + 2.0 / 3 * (double)options->adversarial_steps;
+}
+
 const tc_variant tc_adversarial = {.name = "adversarial training",
                                    .size = sizeof(adversarial),
                                    .want = TC_WANT_GRAD_X,
                                    .on = on,
+                                   .work = work,
                                    .make = make,
                                    .release = release,
                                    .change = change};

@@ -151,4 +151,7 @@ void tc_plain_step(tc_trainer *t, int n) {
     else
         take(t, n, pass);
     track->known = true;
+    t->run.at.steps++;
+    t->run.at.place += n;
+    t->trained += n;
 }

@@ -29,7 +29,7 @@ typedef struct tc_plain {
     bool unrecorded;               /* it was tried, and does not work */
 } tc_plain;
 
-/* After everything else of the trainer. Off where a variant is on. */
+/* After everything else of the trainer, by whoever takes its steps so. Off where a variant is on. */
 tc_status tc_plain_make(tc_trainer *trainer, tc_error *error);
 void tc_plain_free(tc_trainer *trainer);
 /* Before passes go. */
@@ -38,7 +38,7 @@ void tc_plain_forget(tc_trainer *trainer);
 void tc_plain_begin(tc_trainer *trainer);
 /* Draws for the next epoch while the device is still at the last steps of this one. */
 void tc_plain_draw_next(tc_trainer *trainer);
-/* The next step, of n samples, which may not have happened when this returns. */
+/* The next step, of n samples; the place in the epoch moves on, though nothing may have happened yet. */
 void tc_plain_step(tc_trainer *trainer, int n);
 /* Waits, and brings the run's loss_sum and correct up to its place. */
 void tc_plain_read(tc_trainer *trainer);

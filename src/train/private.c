@@ -123,10 +123,17 @@ double tc_private_epsilon(const tc_trainer *t) {
                             t->options->dp_delta);
 }
 
+/* Between 1.5 and 34, by network (docs/performance.md). */
+static double work_by_example(const tc_train_options *options) {
+    (void)options;
+    return 13;
+}
+
 const tc_variant tc_private = {.name = "DP-SGD",
                                .size = sizeof(private),
                                .single = true,
                                .on = by_example,
+                               .work = work_by_example,
                                .check = check_example,
                                .make = make,
                                .release = release,

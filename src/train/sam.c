@@ -44,5 +44,10 @@ static tc_tally gradient(tc_trainer *t, void *own, int n) {
     return tally;
 }
 
+static double work(const tc_train_options *options) {
+    (void)options;
+    return 2;
+}
+
 const tc_variant tc_sam = {
-    .name = "SAM", .size = sizeof(sam), .on = on, .make = make, .release = release, .gradient = gradient};
+    .name = "SAM", .size = sizeof(sam), .on = on, .work = work, .make = make, .release = release, .gradient = gradient};

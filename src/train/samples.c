@@ -17,10 +17,17 @@ static tc_status upload(tc_samples *samples, const tc_view *view, tc_error *erro
             TC_RAISE(TC_INVALID, "train: sample %zu has label %d, outside 0 ... %d; mend the data", i, label,
                      view->dataset->classes - 1);
         samples->labels[i] = label;
-        k->upload_bytes(samples->device, samples->images + i * bytes, tc_view_image(view, i), bytes);
     }
+    tc_samples_renew(samples, view);
 done:
     return status;
+}
+
+void tc_samples_renew(tc_samples *samples, const tc_view *view) {
+    const tc_kernels *k = samples->device->k;
+    const size_t bytes = tc_dataset_image_bytes(view->dataset);
+    for (size_t i = 0; i < view->count; i++)
+        k->upload_bytes(samples->device, samples->images + i * bytes, tc_view_image(view, i), bytes);
 }
 
 tc_status tc_samples_create(tc_device *device, const tc_view *view, const tc_train_options *options, tc_stream stream,

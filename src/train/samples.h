@@ -29,6 +29,8 @@ typedef struct tc_samples {
 
 tc_status tc_samples_create(tc_device *device, const tc_view *view, const tc_train_options *options, tc_stream stream,
                             int batch, tc_samples *samples, tc_error *error);
+/* Brings the view's images again, which someone has changed; their number and their labels are as before. */
+void tc_samples_renew(tc_samples *samples, const tc_view *view);
 void tc_samples_free(tc_samples *samples);
 /* Shuffles those kept for `epoch`, counted from 0; sets how many they are. */
 void tc_samples_begin_epoch(tc_samples *samples, int64_t epoch);

@@ -25,7 +25,8 @@ static double linear(const tc_schedule *schedule, double epoch) {
     return 1 - fmin(epoch / schedule->epochs, 1);
 }
 
-/* Up to the peak and down again, in straight lines; both ends are at `floor`. */
+/* Up to the peak and down again, in straight lines; both ends are at `floor`. Only the rate: the momentum is not cycled
+ * against it. */
 static double cyclic(const tc_schedule *schedule, double epoch) {
     const double at = fmin(epoch / schedule->epochs, 1), peak = schedule->peak;
     const double height = at < peak ? at / peak : peak < 1 ? (1 - at) / (1 - peak) : 1;

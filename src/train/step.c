@@ -1,6 +1,9 @@
 /* step.c — the parts of a step that the plain gradient and the variants' share. */
 #include "train/trainer.h"
 
+#include <inttypes.h>
+#include <math.h>
+
 tc_pass *tc_trainer_load(tc_trainer *t, int64_t round, size_t from, int n, tc_stream stream) {
     const uint64_t step = (uint64_t)t->run.at.steps;
     tc_pass *pass = tc_passes_find(&t->passes, n);
@@ -37,4 +40,39 @@ static tc_tally plain(tc_trainer *t, int n) {
 tc_tally tc_trainer_gradient(tc_trainer *t, int n) {
     tc_tally tally;
     return tc_variants_gradient(t, n, &tally) ? tally : plain(t, n);
+}
+
+/* A device that runs ahead has gone on until somebody looked. */
+tc_status tc_trainer_diverged(const tc_trainer *t, int64_t step, tc_error *error) {
+    return tc_raise(error, TC_FAILED,
+                    "train: the loss is no longer a number in epoch %" PRId64 ", %sstep %" PRId64
+                    "; take a lower rate than %g or a longer warmup than %g epochs",
+                    t->run.at.epoch + 1, t->plain.on && t->device->k->record_begin ? "by " : "", step, t->options->rate,
+                    t->options->warmup);
+}
+
+/* The rate in the middle of the step, so that milestones fall between steps and warm-up does not start at zero. */
+double tc_trainer_rate(const tc_trainer *t, int64_t epoch, int64_t place, int n) {
+    const double middle = ((double)place + 0.5 * n) / (double)t->epoch_samples;
+    return tc_schedule_rate(&t->schedule, (double)epoch + middle);
+}
+
+int tc_trainer_next(const tc_trainer *t) {
+    const size_t left = t->epoch_samples - (size_t)t->run.at.place;
+    return left < (size_t)t->batch ? (int)left : t->batch;
+}
+
+tc_status tc_trainer_step(tc_trainer *t, double rate, tc_error *error) {
+    tc_train_place *at = &t->run.at;
+    const int n = tc_trainer_next(t);
+    const tc_tally tally = tc_trainer_gradient(t, n);
+    if (!isfinite(tally.loss)) return tc_trainer_diverged(t, at->steps + 1, error);
+    tc_optimiser_step(&t->run.optimiser, rate, at->steps + 1, t->gradient, t->run.theta);
+    at->steps++;
+    at->place += n;
+    at->seen += tally.seen;
+    at->loss_sum += tally.loss;
+    at->correct += tally.correct;
+    t->trained += n;
+    return TC_OK;
 }

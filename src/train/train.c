@@ -24,7 +24,7 @@ static const char *checkpoint_path(const tc_trainer *t) {
 
 /* ---- making everything ---- */
 
-static tc_status check(const tc_trainer *t, tc_error *error) {
+tc_status tc_trainer_check(const tc_trainer *t, tc_error *error) {
     tc_status status = TC_OK;
     if (t->view->count == 1 && tc_model_state(t->model) > 0)
         TC_RAISE(TC_INVALID, "train: batch normalisation in %s needs 2 training samples or more; give it more data",
@@ -89,7 +89,6 @@ tc_status tc_trainer_make(tc_trainer *t, const tc_weights *weights, tc_error *er
     TC_TRY(tc_samples_create(t->device, t->view, t->options, t->stream, t->batch, &t->samples, error));
     TC_TRY(tc_new(&t->logits, (size_t)t->batch * (size_t)tc_model_classes(t->model), sizeof *t->logits, error));
     TC_TRY(tc_variants_make(t, error));
-    TC_TRY(tc_plain_make(t, error));
     if (checkpoint_path(t))
         t->fingerprint = tc_train_fingerprint(t->device, t->model, t->view, t->options, t->stream, weights);
 done:
@@ -139,13 +138,6 @@ static bool ahead(const tc_trainer *t) {
     return t->plain.on && t->device->k->record_begin;
 }
 
-static tc_status diverged(const tc_trainer *t, int64_t step, tc_error *error) {
-    return tc_raise(error, TC_FAILED,
-                    "train: the loss is no longer a number in epoch %" PRId64 ", %sstep %" PRId64
-                    "; take a lower rate than %g or a longer warmup than %g epochs",
-                    t->run.at.epoch + 1, ahead(t) ? "by " : "", step, t->options->rate, t->options->warmup);
-}
-
 /* What the steps so far came to, where the device has kept it to itself. */
 static tc_status settle(tc_trainer *t, tc_error *error) {
     tc_status status = TC_OK;
@@ -153,44 +145,17 @@ static tc_status settle(tc_trainer *t, tc_error *error) {
     tc_plain_read(t);
     if (isfinite(t->run.at.loss_sum)) return TC_OK;
     TC_TRY(tc_device_health(t->device, error)); /* its failure is no divergence */
-    TC_TRY(diverged(t, t->run.at.steps, error));
+    TC_TRY(tc_trainer_diverged(t, t->run.at.steps, error));
 done:
     return status;
-}
-
-/* The rate in the middle of the step, so that milestones fall between steps and warm-up does not start at zero. */
-double tc_trainer_rate(const tc_trainer *t, int64_t epoch, int64_t place, int n) {
-    const double middle = ((double)place + 0.5 * n) / (double)t->epoch_samples;
-    return tc_schedule_rate(&t->schedule, (double)epoch + middle);
-}
-
-static tc_status varied_step(tc_trainer *t, int n, tc_error *error) {
-    tc_train_place *at = &t->run.at;
-    const double rate = tc_trainer_rate(t, at->epoch, at->place, n);
-    const tc_tally tally = tc_trainer_gradient(t, n);
-    if (!isfinite(tally.loss)) return diverged(t, at->steps + 1, error);
-    tc_optimiser_step(&t->run.optimiser, rate, at->steps + 1, t->gradient, t->run.theta);
-    at->seen += tally.seen;
-    at->loss_sum += tally.loss;
-    at->correct += tally.correct;
-    return TC_OK;
 }
 
 static tc_status step(tc_trainer *t, tc_error *error) {
-    tc_status status = TC_OK;
-    tc_train_place *at = &t->run.at;
-    const size_t left = t->epoch_samples - (size_t)at->place;
-    const int n = left < (size_t)t->batch ? (int)left : t->batch;
-    if (t->plain.on)
-        tc_plain_step(t, n);
-    else
-        TC_TRY(varied_step(t, n, error));
-    at->steps++;
-    at->place += n;
-    t->trained += n;
-    if (!ahead(t)) TC_TRY(settle(t, error));
-done:
-    return status;
+    const tc_train_place *at = &t->run.at;
+    const int n = tc_trainer_next(t);
+    if (!t->plain.on) return tc_trainer_step(t, tc_trainer_rate(t, at->epoch, at->place, n), error);
+    tc_plain_step(t, n);
+    return ahead(t) ? TC_OK : settle(t, error);
 }
 
 /* Within an epoch, at most twice a second; its end is told by end_epoch. */
@@ -293,8 +258,9 @@ tc_status tc_train(tc_device *device, const tc_model *model, const tc_view *view
     bool found = false;
     tc_trainer t = {
         .device = device, .model = model, .view = view, .options = options, .hooks = hooks, .stream = stream};
-    TC_TRY(check(&t, error));
+    TC_TRY(tc_trainer_check(&t, error));
     TC_TRY(tc_trainer_make(&t, weights, error));
+    TC_TRY(tc_plain_make(&t, error));
     if (checkpoint_path(&t)) TC_TRY(tc_checkpoint_load(checkpoint_path(&t), t.fingerprint, &t.run, &found, error));
     if (found && t.run.samples) TC_TRY(tc_trainer_keep(&t, error));
     TC_TRY(loop(&t, error));

@@ -42,6 +42,9 @@ tc_status tc_train_apply_recipe(tc_train_options *options, const char *recipe, t
 tc_status tc_train_check(const tc_train_options *options, const tc_dataset *data, const tc_model *model,
                          tc_error *error);
 
+/* Gradients of an image that one image of an epoch takes: 1, and more with what is different in a step (variant.h). */
+double tc_train_work(const tc_train_options *options);
+
 typedef struct tc_epoch_report {
     int64_t epoch, epochs; /* 1-based, of how many */
     double loss, accuracy; /* on the training samples as they were seen */

@@ -34,6 +34,8 @@ struct tc_trainer {
 
 /* Of a step of n samples from `place` of an epoch on. */
 double tc_trainer_rate(const tc_trainer *trainer, int64_t epoch, int64_t place, int n);
+/* Refuses what cannot be trained: options that do not go together, or with the data, the network or the hooks. */
+tc_status tc_trainer_check(const tc_trainer *trainer, tc_error *error);
 /* Everything that the steps need; device, model, view, options, hooks and stream are set. Free in any case. */
 tc_status tc_trainer_make(tc_trainer *trainer, const tc_weights *weights, tc_error *error);
 void tc_trainer_free(tc_trainer *trainer);
@@ -44,6 +46,12 @@ tc_pass *tc_trainer_load(tc_trainer *trainer, int64_t round, size_t from, int n,
 void tc_trainer_count(tc_trainer *trainer, const tc_pass *pass, int n, double loss, tc_tally *tally);
 /* The gradient of the next step, by whatever rule is on, in trainer->gradient. n: how many samples it takes. */
 tc_tally tc_trainer_gradient(tc_trainer *trainer, int n);
+/* How many samples the next step takes: a batch, or what is left of the epoch. */
+int tc_trainer_next(const tc_trainer *trainer);
+/* The loss of that step, or of one before it, was not a number. */
+tc_status tc_trainer_diverged(const tc_trainer *trainer, int64_t step, tc_error *error);
+/* The next step, at that rate; the place in the epoch moves on. A loss that is not a number is TC_FAILED. */
+tc_status tc_trainer_step(tc_trainer *trainer, double rate, tc_error *error);
 
 /* See tc_train_result. */
 double tc_private_epsilon(const tc_trainer *trainer);

@@ -40,6 +40,8 @@ typedef struct tc_variant {
     bool soft;     /* it sets soft targets, in every batch */
     bool single;   /* its rule takes passes of one image */
     bool (*on)(const tc_train_options *options);
+    /* What a step takes in plain ones, for plans. NULL: one, or hardly more. */
+    double (*work)(const tc_train_options *options);
     /* Refuses what cannot be together. model: NULL where it is not known yet. Called only where it is on. */
     tc_status (*check)(const tc_train_options *options, const tc_dataset *dataset, const tc_model *model,
                        tc_error *error);

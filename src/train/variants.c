@@ -33,6 +33,13 @@ bool tc_variants_single(const tc_train_options *options) {
     return false;
 }
 
+double tc_train_work(const tc_train_options *options) {
+    double work = 1;
+    for (int i = 0; i < VARIANTS; i++)
+        if (table[i]->work && table[i]->on(options)) work *= table[i]->work(options);
+    return work;
+}
+
 tc_status tc_variants_make(tc_trainer *trainer, tc_error *error) {
     tc_status status = TC_OK;
     for (int i = 0; i < VARIANTS; i++) {

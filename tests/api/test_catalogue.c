@@ -15,12 +15,13 @@ static void lists_what_there_is(void **state) {
     size_t at = 0;
     assert_true(find(TOCSIN_ATTACKS, "gradient-matching", &at));
     assert_true(find(TOCSIN_ATTACKS, "random-noise", &at));
+    assert_true(find(TOCSIN_DEFENCES, "deep-knn", &at));
     assert_true(find(TOCSIN_MODELS, "resnet18", &at));
     assert_true(find(TOCSIN_DATASETS, "shapes10", &at));
     assert_int_equal(tocsin_list_count(TOCSIN_TRAIN_SETTINGS), 1);
     assert_int_equal(tocsin_list_count(TOCSIN_THREAT_SETTINGS), 1);
     assert_false(find(TOCSIN_MODELS, "gradient-matching", &at));
-    for (int kind = TOCSIN_ATTACKS; kind <= TOCSIN_THREAT_SETTINGS; kind++) {
+    for (int kind = TOCSIN_ATTACKS; kind <= TOCSIN_DEFENCES; kind++) {
         const size_t count = tocsin_list_count((tocsin_kind)kind);
         assert_true(count > 0);
         for (size_t i = 0; i < count; i++) {

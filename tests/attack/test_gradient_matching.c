@@ -278,7 +278,7 @@ static void the_registry_knows_them(void **state) {
     assert_string_equal(tc_attack_find("random-noise")->kind, "control");
     assert_null(tc_attack_find("gradient"));
     for (const tc_attack *a = tc_attacks(); a->name; a++) {
-        assert_true(a->paper && a->summary && a->options && a->craft && a->options_size > 0);
+        assert_true(a->paper && a->summary && a->equation && a->options && a->craft && a->options_size > 0);
         assert_ptr_equal(tc_attack_find(a->name), a);
     }
 }

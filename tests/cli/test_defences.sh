@@ -31,6 +31,7 @@ for c in cells:
     assert all((name in c["metrics"]) == filter for name in ("kept", "precision", "recall")), c["factors"]["defence"]
 for t in r["trials"]:
     m, poisons, train = t["metrics"], t["poisons"], r["data"]["train"]
+    assert ("filter" in t["seconds"]) == ("kept" in m) and t["seconds"].get("filter", 1) > 0, "whoever filters takes time"
     if "kept" not in m: continue
     dropped = round((1 - m["kept"]) * train)
     assert 0 < dropped < train and abs(m["precision"] * dropped - m["recall"] * poisons) < 1e-6, "the same poisons by both"

@@ -17,6 +17,10 @@ for kind in attacks models datasets losses defenses; do
 done
 "$tocsin" list attacks >out.txt
 grep -q '^gradient-matching' out.txt && grep -q '^random-noise' out.txt && grep -q ' rho ' out.txt || fail 'list attacks'
+"$tocsin" list attacks error-min >out.txt
+grep -q '^error-min' out.txt && grep -q '  what: min' out.txt && grep -q ' schedule ' out.txt || fail 'list attacks NAME'
+grep -q 'error-max' out.txt && fail 'list attacks NAME: others, too'
+refuse 2 "list: nothing named 'error-mid' is here; \`tocsin list attacks\` names what is" list attacks error-mid
 "$tocsin" list defenses >out.txt
 grep -q '^spectral-signatures (filter)' out.txt && grep -q '^cutmix (training)' out.txt && grep -q 'arXiv 1811.00636' out.txt &&
     grep -q ' poisoned (' out.txt || fail 'list defenses'

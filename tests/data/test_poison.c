@@ -112,26 +112,67 @@ static void assert_picture(const char *name, const uint8_t *pixels, size_t count
     free(bytes);
 }
 
-static void draws_no_more_than_a_thousand(void **state) {
-    (void)state;
-    tc_dataset *d = helper_dataset(4, 3, 4, 1002, 4);
-    tc_poison *p, *again;
+enum { MANY = 1002 };
+
+static void draws_no_more_than_a_thousand(void) {
     uint8_t *table;
     size_t size;
-    helper_ok(tc_poison_create(d, 1002, 0, &p, &error), &error);
-    for (size_t i = 0; i < p->replaced; i++) {
-        p->index[i] = (uint32_t)i;
-        p->labels[i] = d->train.labels[i];
-    }
-    memcpy(p->images, d->train.images, 1002 * tc_dataset_image_bytes(d));
-    helper_ok(tc_poison_save(p, d, helper_at("", "many"), &error), &error);
     assert_int_equal(access(helper_at("", "many/000999-original.png"), F_OK), 0);
     assert_int_not_equal(access(helper_at("", "many/001000-poison.png"), F_OK), 0);
     helper_ok(tc_file_read(helper_at("", "many/index.csv"), 1 << 20, &table, &size, &error), &error);
     assert_non_null(strstr((char *)table, ",,,0\n")); /* a row without pictures */
-    helper_ok(tc_poison_load(d, helper_at("", "many"), &again, &error), &error);
-    assert_int_equal(again->replaced, 1002);
     free(table);
+}
+
+/* The first thousand originals are there and fingerprints of all, which tell other data as well. */
+static void keeps_fingerprints(tc_dataset *d, tc_npz *npz) {
+    const size_t bytes = tc_dataset_image_bytes(d);
+    tc_poison *again;
+    assert_int_equal(tc_npz_find(npz, "originals")->shape[0], 1000);
+    assert_int_equal(tc_npz_find(npz, "images")->shape[0], MANY);
+    assert_int_equal(tc_npz_find(npz, "fingerprints")->shape[0], MANY);
+    for (size_t place = 5; place < MANY; place += MANY - 6) { /* with its original there, and without */
+        d->train.images[place * bytes + 1] ^= 4;
+        assert_int_equal(tc_poison_load(d, helper_at("", "many"), &again, &error), TC_INVALID);
+        assert_non_null(strstr(error.message, "is not the one that was poisoned"));
+        d->train.images[place * bytes + 1] ^= 4;
+    }
+}
+
+static void refuses_too_few_fingerprints(const tc_dataset *d, tc_npz *npz) {
+    tc_npy *prints = tc_npz_find(npz, "fingerprints");
+    tc_poison *again;
+    prints->shape[0]--;
+    prints->count -= 8;
+    helper_ok(tc_npz_write(helper_at("", "many/poison.npz"), npz, &error), &error);
+    assert_int_equal(tc_poison_load(d, helper_at("", "many"), &again, &error), TC_INVALID);
+    assert_non_null(strstr(error.message, "fingerprints"));
+    snprintf(npz->entry[npz->count - 1].name, TC_NPZ_NAME, "others"); /* none at all */
+    helper_ok(tc_npz_write(helper_at("", "many/poison.npz"), npz, &error), &error);
+    assert_int_equal(tc_poison_load(d, helper_at("", "many"), &again, &error), TC_INVALID);
+    assert_non_null(strstr(error.message, "1000 originals"));
+}
+
+static void many_are_kept_in_short(void **state) {
+    (void)state;
+    tc_dataset *d = helper_dataset(4, 3, 4, MANY, 4);
+    tc_npz *npz = calloc(1, sizeof *npz);
+    tc_poison *p, *again;
+    helper_ok(tc_poison_create(d, MANY, 0, &p, &error), &error);
+    for (size_t i = 0; i < p->replaced; i++) {
+        p->index[i] = (uint32_t)i;
+        p->labels[i] = d->train.labels[i];
+    }
+    memcpy(p->images, d->train.images, MANY * tc_dataset_image_bytes(d));
+    helper_ok(tc_poison_save(p, d, helper_at("", "many"), &error), &error);
+    draws_no_more_than_a_thousand();
+    helper_ok(tc_poison_load(d, helper_at("", "many"), &again, &error), &error);
+    assert_int_equal(again->replaced, MANY);
+    assert_memory_equal(again->images, p->images, MANY * tc_dataset_image_bytes(d));
+    helper_ok(tc_npz_read(helper_at("", "many/poison.npz"), npz, &error), &error);
+    keeps_fingerprints(d, npz);
+    refuses_too_few_fingerprints(d, npz);
+    tc_npz_free(npz);
     tc_poison_free(again);
     tc_poison_free(p);
     tc_dataset_free(d);
@@ -243,7 +284,7 @@ int main(void) {
         cmocka_unit_test(view_lays_it_over),
         cmocka_unit_test(view_of_what_is_kept),
         cmocka_unit_test(view_refuses_what_does_not_fit),
-        cmocka_unit_test(draws_no_more_than_a_thousand),
+        cmocka_unit_test(many_are_kept_in_short),
         cmocka_unit_test(returns_from_its_folder),
         cmocka_unit_test(returns_without_replacements),
         cmocka_unit_test(refuses_a_poison_for_other_data),

@@ -4,6 +4,8 @@
  *
  * The linker hands this program's own requests to the functions below (--wrap, meson.build); those of the system's
  * libraries are their own affair. */
+#include "../scratch.h"
+
 #include "attack/attack.h"
 #include "experiment/plan/cost.h"
 #include "experiment/run/runner.h"
@@ -65,7 +67,6 @@ char *__wrap_strdup(const char *text) {
 
 /* ---- the work ---- */
 
-static char folder[] = "/tmp/tocsin-memory-XXXXXX";
 static char spec_path[TC_PATH_SIZE], sweep_path[TC_PATH_SIZE], door_path[TC_PATH_SIZE], aim_path[TC_PATH_SIZE],
     study_path[TC_PATH_SIZE];
 
@@ -109,7 +110,7 @@ static tc_status measure_plan(tc_error *error) {
     tc_cost cost;
     tc_status status = tc_plan_make(spec_path, NULL, 0, &plan, error);
     if (status == TC_OK) status = tc_plan_check(plan, error);
-    if (status == TC_OK) status = tc_plan_measure(plan, 0, NULL, NULL, &cost, error);
+    if (status == TC_OK) status = tc_plan_measure(plan, 1e9, NULL, NULL, &cost, error);
     tc_plan_free(plan);
     return status;
 }
@@ -207,7 +208,6 @@ static void studies(void **state) {
 }
 
 static int prepare(void **state) {
-    (void)state;
     static const char *const formats[] = {"npz", "idx", "images"};
     static const char text[] = "trials: 1\n"
                                "threads: 1\n"
@@ -239,7 +239,7 @@ static int prepare(void **state) {
     tc_dataset *made = NULL;
     char path[TC_PATH_SIZE];
     tc_status status = TC_OK;
-    if (!mkdtemp(folder)) return -1;
+    if (make_folder(state)) return -1;
     snprintf(spec_path, sizeof spec_path, "%s/spec.yaml", folder);
     snprintf(study_path, sizeof study_path, "%s/study", folder);
     snprintf(door_path, sizeof door_path, "%s/door.yaml", folder);
@@ -260,15 +260,10 @@ done:
     return status == TC_OK ? 0 : -1;
 }
 
-static int clean_up(void **state) {
-    (void)state;
-    return tc_folder_remove(folder, NULL) == TC_OK ? 0 : -1;
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(networks),  cmocka_unit_test(specs),   cmocka_unit_test(plans),
         cmocka_unit_test(data_sets), cmocka_unit_test(studies),
     };
-    return cmocka_run_group_tests(tests, prepare, clean_up);
+    return cmocka_run_group_tests(tests, prepare, remove_folder);
 }

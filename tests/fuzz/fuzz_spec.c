@@ -47,7 +47,7 @@ static char *resolved(const tc_spec *spec) {
 
 static tc_status comes_back(const tc_spec *spec, tc_error *error) {
     tc_spec *again = NULL;
-    tc_status status = tc_spec_save_yaml(spec, fuzz_path("again.yaml"), error);
+    tc_status status = tc_json_save_yaml(tc_spec_json(spec), fuzz_path("again.yaml"), error);
     if (status == TC_OK) status = tc_spec_load(fuzz_path("again.yaml"), NULL, 0, TC_SPEC_STUDY, &again, error);
     if (status != TC_OK) { /* it has been taken before: now it is the writer's fault */
         fprintf(stderr, "fuzz: the spec that was written is refused: %s\n", error->message);

@@ -18,7 +18,7 @@ static void test_losses(void **state) {
     tc_model *model = build_network(0);
     for (int i = 0; i < 4; i++) {
         const tc_pass_options options = {.batch = 4, .loss = kinds[i], .kappa = 0.5};
-        check_against_differences(d->reference, model, options, 1e-6);
+        if (!oracle_is_proved()) check_against_differences(d->reference, model, options, 1e-6);
         check_against_reference(d->cpu, d->reference, model, options, 1e-4, 1e-3);
     }
     tc_model_free(model);
@@ -216,17 +216,18 @@ static void test_absurd_batches(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_differences),
+    const struct CMUnitTest of_the_oracle[] = {
+        cmocka_unit_test(test_differences),     cmocka_unit_test(test_wants),
+        cmocka_unit_test(test_features),        cmocka_unit_test(test_running_statistics),
+        cmocka_unit_test(test_many_directions),
+    };
+    const struct CMUnitTest of_both[] = {
         cmocka_unit_test(test_losses),
         cmocka_unit_test(test_backends),
-        cmocka_unit_test(test_wants),
-        cmocka_unit_test(test_features),
-        cmocka_unit_test(test_running_statistics),
         cmocka_unit_test(test_repeats_without_allocating),
-        cmocka_unit_test(test_many_directions),
         cmocka_unit_test(test_gives_back),
         cmocka_unit_test(test_absurd_batches),
     };
-    return cmocka_run_group_tests(tests, open_devices, close_devices);
+    const int failed = oracle_is_proved() ? 0 : cmocka_run_group_tests(of_the_oracle, open_devices, close_devices);
+    return failed + cmocka_run_group_tests(of_both, open_devices, close_devices);
 }

@@ -3,9 +3,11 @@
     studies.py KIND FOLDER [POISONS]
 
 KIND is "swept" (three ε by two ratios, every extension of results.json), "plain" (nothing swept, no extension),
-"large" (10,000 trials in 500 cells) or "odd" (extensions that are damaged in every way). POISONS: a folder of one
+"defended" (two ε, each with no defence, a filter, another way to train and private training), "large" (10,000 trials in
+500 cells) or "odd" (extensions that are damaged in every way). POISONS: a folder of one
 poison, to be shown as everybody's.
 """
+import itertools
 import json
 import math
 import pathlib
@@ -17,6 +19,10 @@ CLASSES = ["disc", "ring", "crescent", "triangle", "square", "star", "cross", "s
 METHODS = [("random-noise", "random-noise", {}, 0.0),
            ("gradient-matching", "gradient-matching", {"sharpness": "none", "rho": 0.05}, 0.55),
            ("gradient-matching", "SAPA <worst>", {"sharpness": "worst-case", "rho": 0.05}, 0.7)]
+# What is left of an attack's chance under each defence, and what only its cells tell.
+UNDEFENDED = {"none": (1, {})}
+DEFENCES = {**UNDEFENDED, "filter <spectral>": (0.25, {"kept": 0.9, "precision": 0.1, "recall": 0.8}), "mixup": (0.7, {}),
+            "dp-sgd": (0.4, {"privacy_epsilon": 8.0})}
 draw = random.Random(7)
 
 
@@ -36,15 +42,17 @@ def estimate(values, rate=False):
     return made
 
 
-def trial(cell, number, chance, ratio):
+def trial(cell, number, chance, ratio, told):
     target, intended = draw.sample(range(10), 2)
     hit = draw.random() < chance
     return {"cell": cell, "trial": number, "seed": 1, "target_class": target, "intended_class": intended, "targets": [number],
             "poisons": round(2000 * ratio), "predicted": [intended if hit else target], "clean_predicted": [target],
             "poison": f"poisons/{cell}-{number}",
             "metrics": {"success": float(hit), "accuracy": draw.gauss(0.9 - 0.2 * ratio, 0.01), "clean_success": 0.0,
-                        "clean_accuracy": draw.gauss(0.91, 0.008), "objective": draw.random(), "linf": 16.0},
-            "seconds": {"pretrain": 20.0, "craft": draw.uniform(8, 12) * (2 if chance > 0.6 else 1), "victim": draw.uniform(28, 33), "clean_victim": 30.0}}
+                        "clean_accuracy": draw.gauss(0.91, 0.008), "objective": draw.random(), "linf": 16.0,
+                        **{name: value * draw.uniform(0.95, 1.05) for name, value in told.items()}},
+            "seconds": {"pretrain": 20.0, "craft": draw.uniform(8, 12) * (2 if chance > 0.6 else 1), "victim": draw.uniform(28, 33), "clean_victim": 30.0,
+                        **({"filter": draw.uniform(1, 2)} if "kept" in told else {})}}
 
 
 def cell(rows, factors, extended):
@@ -54,7 +62,7 @@ def cell(rows, factors, extended):
     return {"factors": factors, "trials": len(rows), "metrics": metrics, "seconds": seconds}
 
 
-def study(name, variants, trials, extended, victims=("resnet18",)):
+def study(name, variants, trials, extended, victims=("resnet18",), defences=UNDEFENDED):
     made = {"schema": 1, "version": "0.1.0", "time": "2026-01-02T03:04:05Z",
             "spec": {"name": name, "seed": 1, "trials": trials, "threat": {"epsilon": 16.0, "ratio": 0.01, "targets": 1},
                      "surrogate": {"model": "resnet18"}, "victim": {"model": victims[0]}},
@@ -62,15 +70,14 @@ def study(name, variants, trials, extended, victims=("resnet18",)):
             "data": {"name": "shapes10", "height": 32, "width": 32, "channels": 3, "train": 2000, "test": 600, "classes": CLASSES},
             "cells": [], "trials": []}
     for variant in variants:
-        for victim in victims:
-            for attack, label, options, best in METHODS:
-                number = len(made["cells"])
-                chance = best * min(1, variant["epsilon"] / 16) * (1 if variant["ratio"] > 0.005 else 0.7)
-                rows = [trial(number, t, chance, variant["ratio"]) for t in range(trials)]
-                factors = {"attack": attack, "label": label, **options, **variant, "targets": 1, "dataset": "shapes10",
-                           "surrogate": "resnet18", "victim": victim, "defence": "none"}
-                made["cells"].append(cell(rows, factors, extended))
-                made["trials"] += rows
+        for victim, (attack, label, options, best), (defence, (left, told)) in itertools.product(victims, METHODS, defences.items()):
+            number = len(made["cells"])
+            chance = best * min(1, variant["epsilon"] / 16) * (1 if variant["ratio"] > 0.005 else 0.7) * left
+            rows = [trial(number, t, chance, variant["ratio"], told) for t in range(trials)]
+            factors = {"attack": attack, "label": label, **options, **variant, "targets": 1, "dataset": "shapes10",
+                       "surrogate": "resnet18", "victim": victim, "defence": defence}
+            made["cells"].append(cell(rows, factors, extended))
+            made["trials"] += rows
     return made
 
 
@@ -112,6 +119,20 @@ def swept():
     return made
 
 
+def defended():
+    made = study("defended", [{"epsilon": float(e), "ratio": 0.01} for e in (16, 8)], 20, True, defences=DEFENCES)
+    made["sweep"], made["pairs"] = ["epsilon"], []
+    values = {c: {m: [r["metrics"][m] for r in made["trials"] if r["cell"] == c] for m in ("success", "accuracy")}
+              for c in range(len(made["cells"]))}
+    for plain in range(0, len(made["cells"]), len(DEFENCES)):
+        for other in range(plain + 1, plain + len(DEFENCES)):
+            a, b = (plain, other) if other % 2 else (other, plain) # either way round
+            for metric in ("success", "accuracy"):
+                difference = [x - y for x, y in zip(values[a][metric], values[b][metric])]
+                made["pairs"].append({"a": a, "b": b, "metric": metric, "difference": estimate(difference), "n": 20, "p": 0.01})
+    return made
+
+
 def large():
     variants = [{"epsilon": float(e), "ratio": 0.001 * (1 + i)} for e in (2, 4, 8, 16, 32) for i in range(11)]
     variants += [{"epsilon": 64.0, "ratio": 0.001}]
@@ -140,7 +161,7 @@ def odd():
 
 
 def main(kind, folder, poisons=None):
-    makers = {"swept": swept, "large": large, "odd": odd, "plain": lambda: study("plain", [{"epsilon": 16.0, "ratio": 0.01}], 4, False)}
+    makers = {"swept": swept, "defended": defended, "large": large, "odd": odd, "plain": lambda: study("plain", [{"epsilon": 16.0, "ratio": 0.01}], 4, False)}
     made, out = makers[kind](), pathlib.Path(folder)
     out.mkdir(parents=True, exist_ok=True)
     (out / "results.json").write_text(json.dumps(made))

@@ -16,11 +16,42 @@ visit() { # FILE OPTIONS…: the page as it is after its scripts have run, in ou
 }
 count() { grep -o "$1" out.txt | wc -l; }
 
-for kind in swept plain large odd; do holds "a report of a study that is $kind" make_study $kind; done
+for kind in swept plain defended large odd; do holds "a report of a study that is $kind" make_study $kind; done
+# Every defended place once, beside none, in the table for programs and on the page.
+cat >check.py <<'END'
+import csv, html, json, re
+results = json.load(open("defended/results.json"))
+cells = results["cells"]
+at = {(c["factors"]["label"], c["factors"]["defence"], c["factors"]["epsilon"]): c for c in cells}
+mean = lambda cell, metric: cell["metrics"][metric]["mean"]
+table = list(csv.DictReader(open("defended/tables/defences.csv")))
+seen = set()
+for row in table:
+    place = (row["method"], row["defence"], float(row["epsilon"]))
+    plain, own = at[(place[0], "none", place[2])], at[place]
+    seen.add(place)
+    for metric in ("success", "accuracy"):
+        assert abs(float(row[metric + " difference"]) - mean(own, metric) + mean(plain, metric)) < 1e-9, (place, metric)
+    for metric in ("kept", "precision", "recall"):
+        assert (row[metric] != "") == (metric in own["metrics"]) and (not row[metric] or float(row[metric]) == mean(own, metric)), place
+assert seen == {p for p in at if p[1] != "none"} and len(table) == len(seen), "each defended place once"
+
+page = open("defended/report.html").read()
+section = page[page.index("<h2>What the defences change</h2>"):]
+section = section[:section.index("</table>")]
+assert section.count("<tr>") == 2 + len(table) and "nan" not in section, "a row of the page for each"
+strongest = max((c for c in cells if c["factors"]["defence"] == "none"), key=lambda c: mean(c, "success"))
+least = min((at[p] for p in seen if p[0] == strongest["factors"]["label"] and p[2] == strongest["factors"]["epsilon"]),
+            key=lambda c: mean(c, "success"))
+said = html.unescape(re.sub("<(?!spectral|worst)[^>]*>", "", section[:section.index("<table")]))
+for words in (strongest["factors"]["label"], least["factors"]["defence"] + " leaves it least", "%.1f" % (100 * mean(least, "success"))):
+    assert words in said, (words, said)
+END
+holds 'what the page of a defended study says of its defences' python3 check.py
 [ -n "$browser" ] || { skip 'no browser: the charts were not drawn'; finish; }
 if ! grep -q 'var vega' swept/report.html; then
     skip 'built without Vega: no charts'
-    for kind in swept plain odd; do # but their numbers, unfolded
+    for kind in swept plain defended odd; do # but their numbers, unfolded
         checks=$((checks + 1))
         visit $kind/report.html || fail "$kind: the browser ended with $?"
         grep -E 'CONSOLE' err.txt && fail "$kind: the page complains"
@@ -34,7 +65,7 @@ fi
 probe='<script>addEventListener("load", () => { document.body.offsetHeight; document.title = "opened in " + Math.round(performance.now()) + " ms"; dispatchEvent(new Event("beforeprint")); })</script>'
 took() { sed -n 's/.*<title>opened in \([0-9]*\) ms.*/\1/p' out.txt; }
 
-for kind in swept plain large odd; do
+for kind in swept plain defended large odd; do
     { cat $kind/report.html; echo "$probe"; } >$kind/probed.html
     checks=$((checks + 1))
     visit $kind/probed.html || fail "$kind: the browser ended with $?"

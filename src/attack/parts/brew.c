@@ -51,6 +51,10 @@ double tc_brew_step(tc_brew *b, tc_stream stream, int64_t step) {
     return loss;
 }
 
+double tc_brew_step_work(const tc_craft_job *job) {
+    return TC_MATCHING_THIRDS / 3.0 * (double)job->threat->poisons;
+}
+
 /* ---- what came of them ---- */
 
 /* Of the 8-bit images in delta.pixels. */

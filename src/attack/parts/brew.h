@@ -52,6 +52,9 @@ typedef struct tc_brew {
 tc_status tc_brew_create(const tc_craft_job *job, const tc_brew_options *options, tc_brew *brew, tc_error *error);
 void tc_brew_free(tc_brew *brew);
 
+/* Of one step and one surrogate, where the poisons fit into one pass (attack.h). */
+double tc_brew_step_work(const tc_craft_job *job);
+
 /* A new attempt from noise. */
 void tc_brew_start(tc_brew *brew, tc_stream stream);
 /* Step `step`, from 0, of the attempt with that stream; returns φ as it was before. */

@@ -1,5 +1,6 @@
 #include "attack/parts/collision.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -242,6 +243,22 @@ static tc_status read_layers(tc_collision *c, tc_error *error) {
     if (!c->layers) TC_RAISE(TC_INVALID, "layers: none is named; take features");
 done:
     return status;
+}
+
+static double count_layers(const tc_craft_job *job, const char *text) {
+    const char *all[TC_MAX_LAYERS];
+    int count = 0;
+    if (!strcmp(text, "all")) return job->surrogate_count ? tc_model_names(job->surrogates[0].model, all, 0) : 1;
+    for (text += strspn(text, " ,"); *text; text += strspn(text, " ,"), count++) text += strcspn(text, " ,");
+    return count;
+}
+
+double tc_collision_work(const tc_craft_job *job, const char *layers, int batch,
+                         const tc_sharpness_options *sharpness) {
+    const double poisons = (double)job->threat->poisons;
+    const double seen = poisons + ceil(poisons / batch) * (double)job->threat->targets;
+    const double passes = sharpness->kind == TC_SHARPNESS_NONE ? 2.0 / 3 : tc_sharpness_gradients(sharpness);
+    return count_layers(job, layers) * passes * seen; /* without sharpness for the images alone */
 }
 
 /* ---- making ---- */

@@ -73,6 +73,9 @@ double tc_collider_look(tc_collider *collider, void *dpixels);
 /* F at θ* itself, without sharpness. */
 double tc_collider_value(tc_collider *collider);
 
+/* Of one look with a gradient at one surrogate, in `layers` and with that sharpness (attack.h). */
+double tc_collision_work(const tc_craft_job *job, const char *layers, int piece, const tc_sharpness_options *sharpness);
+
 void tc_collider_spent(const tc_collider *collider, tc_craft_report *report);
 
 #endif

@@ -8,12 +8,15 @@
 
 enum { FULL = 127 }; /* what stands for ε */
 
+size_t tc_crowd_bytes(const tc_crowd *c) {
+    return (c->class_wise ? (size_t)c->dataset->classes : c->threat->poisons) * c->image;
+}
+
 /* ---- making ---- */
 
 static tc_status make_host(tc_crowd *c, tc_error *error) {
     tc_status status = TC_OK;
-    const size_t perturbations = c->class_wise ? (size_t)c->dataset->classes : c->threat->poisons;
-    TC_TRY(tc_new(&c->kept, perturbations, c->image, error));
+    TC_TRY(tc_new(&c->kept, tc_crowd_bytes(c), 1, error));
     TC_TRY(tc_new(&c->member, c->batch, sizeof *c->member, error));
     TC_TRY(tc_new(&c->labels, c->batch, sizeof *c->labels, error));
     TC_TRY(tc_new(&c->bytes, c->batch, c->image, error));
@@ -82,14 +85,16 @@ static int8_t *kept_of(const tc_crowd *c, uint32_t poison) {
     return c->kept + (c->class_wise ? (size_t)label : poison) * c->image;
 }
 
-static double (*const draws[])(tc_stream stream, uint64_t index) = {tc_uniform_at, tc_normal_at};
+static double uniform(tc_stream stream, uint64_t index) {
+    return 2 * tc_uniform_at(stream, index) - 1;
+}
+
+/* In the order of tc_crowd_start. */
+static double (*const draws[])(tc_stream stream, uint64_t index) = {uniform, tc_normal_at};
 
 void tc_crowd_begin(tc_crowd *c, tc_crowd_start start, tc_stream stream) {
-    const size_t values = (c->class_wise ? (size_t)c->dataset->classes : c->threat->poisons) * c->image;
-    for (size_t i = 0; i < values; i++) {
-        const double drawn = draws[start](stream, i);
-        c->kept[i] = to_kept(c, c->threat->epsilon * (start == TC_START_UNIFORM ? 2 * drawn - 1 : drawn));
-    }
+    for (size_t i = 0; i < tc_crowd_bytes(c); i++)
+        c->kept[i] = to_kept(c, c->threat->epsilon * draws[start](stream, i));
 }
 
 /* ---- a batch ---- */
@@ -136,6 +141,16 @@ void tc_crowd_load(tc_crowd *c, const uint32_t *member, size_t from, size_t n) {
     follow(c);
 }
 
+void tc_crowd_restart(tc_crowd *c, tc_crowd_start start, tc_stream stream) {
+    const tc_kernels *k = c->device->k;
+    for (size_t i = 0; i < c->n; i++)
+        for (size_t j = 0; j < c->image; j++)
+            c->host[i * c->image + j] = (float)(c->threat->epsilon * draws[start](stream, c->member[i] * c->image + j));
+    k->upload_float(c->device, c->delta, c->host, c->n * c->image);
+    k->project(c->device, c->n * c->image, c->threat->epsilon, c->base8, c->delta);
+    follow(c);
+}
+
 void tc_crowd_step(tc_crowd *c, double length) {
     const tc_kernels *k = c->device->k;
     const size_t values = c->n * c->image;
@@ -159,12 +174,18 @@ static void keep_class(tc_crowd *c, int32_t label) {
 }
 
 void tc_crowd_keep(tc_crowd *c) {
-    c->device->k->download_float(c->device, c->host, c->delta, c->n * c->image);
-    if (c->class_wise) {
-        for (int32_t label = 0; label < c->dataset->classes; label++) keep_class(c, label);
+    if (!c->class_wise) {
+        tc_crowd_keep_some(c, NULL);
         return;
     }
+    c->device->k->download_float(c->device, c->host, c->delta, c->n * c->image);
+    for (int32_t label = 0; label < c->dataset->classes; label++) keep_class(c, label);
+}
+
+void tc_crowd_keep_some(tc_crowd *c, const bool *better) {
+    c->device->k->download_float(c->device, c->host, c->delta, c->n * c->image);
     for (size_t i = 0; i < c->n; i++) {
+        if (better && !better[i]) continue;
         int8_t *kept = kept_of(c, c->member[i]);
         for (size_t j = 0; j < c->image; j++) kept[j] = to_kept(c, c->host[i * c->image + j]);
     }
@@ -174,7 +195,7 @@ void tc_crowd_keep(tc_crowd *c) {
 
 /* δ is made whole before it meets the image, so that a class's is the same in all of its images, bar the pixel range.
  */
-void tc_crowd_round(tc_crowd *c, uint8_t *images) {
+void tc_crowd_images(const tc_crowd *c, uint8_t *images) {
     tc_threat_base(c->dataset, c->threat, images);
     for (size_t i = 0; i < c->threat->poisons; i++) {
         const int8_t *kept = kept_of(c, (uint32_t)i);
@@ -182,5 +203,9 @@ void tc_crowd_round(tc_crowd *c, uint8_t *images) {
         for (size_t j = 0; j < c->image; j++)
             image[j] = tc_round_pixel(image[j], nearbyint(from_kept(c, kept[j])), c->threat->epsilon);
     }
+}
+
+void tc_crowd_round(tc_crowd *c, uint8_t *images) {
+    tc_crowd_images(c, images);
     c->rounded = images;
 }

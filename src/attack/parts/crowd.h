@@ -44,14 +44,23 @@ typedef enum tc_crowd_start { TC_START_UNIFORM, TC_START_NORMAL } tc_crowd_start
 /* δ ~ U(−ε, ε), or N(0, ε²) clipped to ±ε; of poison i from element i·image on of the stream. */
 void tc_crowd_begin(tc_crowd *crowd, tc_crowd_start start, tc_stream stream);
 
+/* Of `kept`, for whoever saves it. */
+size_t tc_crowd_bytes(const tc_crowd *crowd);
+
 /* Brings the poisons `member` [n], or [from, from + n) where that is NULL; pixels := base + δ, gradient := 0. */
 void tc_crowd_load(tc_crowd *crowd, const uint32_t *member, size_t from, size_t n);
 /* δ := its projection after δ + length · sign(gradient); pixels follow, gradient := 0. */
 void tc_crowd_step(tc_crowd *crowd, double length);
+/* δ of the batch := as tc_crowd_begin starts it with that stream, unkept: another attempt. Not class-wise. */
+void tc_crowd_restart(tc_crowd *crowd, tc_crowd_start start, tc_stream stream);
 /* Keeps the batch's δ. */
 void tc_crowd_keep(tc_crowd *crowd);
+/* Only that of the images that are `better` [n]. Not class-wise. */
+void tc_crowd_keep_some(tc_crowd *crowd, const bool *better);
 
-/* images [poisons][h][w][c] := base + δ in 8 bits, within ε. */
+/* images [poisons][h][w][c] := base + what is kept of δ, in 8 bits, within ε. */
+void tc_crowd_images(const tc_crowd *crowd, uint8_t *images);
+/* The same for good: from now on load brings these. */
 void tc_crowd_round(tc_crowd *crowd, uint8_t *images);
 
 #endif

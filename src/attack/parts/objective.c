@@ -118,8 +118,8 @@ tc_status tc_image_objective(tc_device *device, const tc_model *model, void *sta
                 error);
 }
 
-static tc_status of_targets(tc_device *device, const tc_model *model, void *state, const tc_dataset *dataset,
-                            const tc_threat *threat, measure of, tc_objective **objective, tc_error *error) {
+tc_status tc_target_margin(tc_device *device, const tc_model *model, void *state, const tc_dataset *dataset,
+                           const tc_threat *threat, double kappa, tc_objective **objective, tc_error *error) {
     tc_status status = TC_OK;
     uint8_t *images = NULL;
     int32_t *labels = NULL;
@@ -128,19 +128,10 @@ static tc_status of_targets(tc_device *device, const tc_model *model, void *stat
     TC_TRY(tc_new(&labels, threat->targets, sizeof *labels, error));
     tc_threat_targets(dataset, threat, images);
     for (size_t i = 0; i < threat->targets; i++) labels[i] = threat->intended_class;
-    TC_TRY(make(device, model, state, dataset, images, labels, threat->targets, of, objective, error));
+    TC_TRY(make(device, model, state, dataset, images, labels, threat->targets, (measure){TC_MARGIN, kappa}, objective,
+                error));
 done:
     free(images);
     free(labels);
     return status;
-}
-
-tc_status tc_target_objective(tc_device *device, const tc_model *model, void *state, const tc_dataset *dataset,
-                              const tc_threat *threat, tc_objective **objective, tc_error *error) {
-    return of_targets(device, model, state, dataset, threat, (measure){.loss = TC_CROSS_ENTROPY}, objective, error);
-}
-
-tc_status tc_target_margin(tc_device *device, const tc_model *model, void *state, const tc_dataset *dataset,
-                           const tc_threat *threat, double kappa, tc_objective **objective, tc_error *error) {
-    return of_targets(device, model, state, dataset, threat, (measure){TC_MARGIN, kappa}, objective, error);
 }

@@ -27,10 +27,8 @@ tc_status tc_image_objective(tc_device *device, const tc_model *model, void *sta
                              const uint8_t *images, const int32_t *labels, size_t count, tc_objective **objective,
                              tc_error *error);
 
-/* The same for a threat's targets towards the intended class. */
-tc_status tc_target_objective(tc_device *device, const tc_model *model, void *state, const tc_dataset *dataset,
-                              const tc_threat *threat, tc_objective **objective, tc_error *error);
-/* With Carlini and Wagner's loss, the mean of max(max_{i≠y} z_i − z_y, −κ). */
+/* The same for a threat's targets towards the intended class, with Carlini and Wagner's loss: the mean of
+ * max(max_{i≠y} z_i − z_y, −κ). */
 tc_status tc_target_margin(tc_device *device, const tc_model *model, void *state, const tc_dataset *dataset,
                            const tc_threat *threat, double kappa, tc_objective **objective, tc_error *error);
 

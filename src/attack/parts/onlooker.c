@@ -33,7 +33,7 @@ static double crowd_gradient(tc_objective *q, const void *theta, void *g) {
         value += share * tc_pass_grad(show(o), theta, o->state, o->part, NULL);
         c->device->k->axpby(c->device, q->parameters, share, o->part, from > 0, g);
         q->gradients++;
-        if (o->glance && o->glance(o->context, (double)(from + c->n) / (double)c->threat->poisons)) break;
+        if (o->glance && o->glance(o->context, TC_GRADIENT_WORK * (double)c->n)) break;
     }
     return value;
 }
@@ -55,6 +55,18 @@ double tc_onlooker_look(tc_onlooker *o, double weight) {
     return value;
 }
 
+void tc_onlooker_each(tc_onlooker *o, double weight, double *each) {
+    tc_crowd *c = o->crowd;
+    const int classes = tc_model_classes(o->model);
+    const bool moved = o->sharpness.options->kind == TC_SHARPNESS_WORST_CASE;
+    tc_lens_clear(&c->lens);
+    tc_pass *pass = show(o);
+    tc_pass_forward(pass, moved ? tc_sharpness_point(&o->sharpness, o->theta) : o->theta, o->state);
+    c->device->k->download_float(c->device, o->logits, tc_pass_logits(pass), c->n * (size_t)classes);
+    for (size_t i = 0; i < c->n; i++)
+        each[i] += weight * tc_cross_entropy(o->logits + i * (size_t)classes, classes, o->labels[i]);
+}
+
 tc_sight tc_onlooker_judge(tc_onlooker *o) {
     tc_crowd *c = o->crowd;
     const int classes = tc_model_classes(o->model);
@@ -68,8 +80,15 @@ tc_sight tc_onlooker_judge(tc_onlooker *o) {
         c->device->k->download_float(c->device, o->logits, tc_pass_logits(pass), c->n * (size_t)classes);
         for (size_t i = 0; i < c->n; i++)
             sight.error += (tc_argmax(o->logits + i * (size_t)classes, classes) != o->labels[i]) / all;
+        if (o->glance && o->glance(o->context, (double)c->n)) break;
     }
     return sight;
+}
+
+tc_crowd_work tc_crowd_work_of(const tc_sharpness_options *sharpness, double poisons) {
+    const bool worst = sharpness->kind == TC_SHARPNESS_WORST_CASE;
+    const double points = worst ? 1 : tc_sharpness_gradients(sharpness);
+    return (tc_crowd_work){.step = points * 2 / 3 * poisons, .aim = worst ? poisons : 0};
 }
 
 /* ---- making ---- */

@@ -10,14 +10,17 @@
 #include "attack/parts/sharpness.h"
 #include "train/passes.h"
 
+/* What a gradient costs, where a forward pass of one image costs 1. */
+enum { TC_GRADIENT_WORK = 3 };
+
 typedef struct tc_onlooker {
     tc_objective q; /* the crowd's mean loss; loads its batches one after the other */
     tc_crowd *crowd;
     const tc_model *model;
     const int32_t *towards; /* [classes]: the class that images of a class are held against; NULL: their own */
-    /* Told after each batch of tc_onlooker_aim, which takes long where the crowd is large; true ends it. NULL: nobody
-     */
-    bool (*glance)(void *context, double share);
+    /* Told after each batch of tc_onlooker_aim and tc_onlooker_judge, which take long where the crowd is large, how
+     * much was done, in forward passes of one image. True ends them. NULL: nobody is told. */
+    bool (*glance)(void *context, double work);
     void *context; /* of glance */
     tc_passes passes;
     tc_sharpness sharpness;
@@ -39,10 +42,20 @@ void tc_onlooker_aim(tc_onlooker *onlooker);
 /* The mean loss of the batch, averaged over the points; crowd->gradient += weight · its ∇_pixels. */
 double tc_onlooker_look(tc_onlooker *onlooker, double weight);
 
+/* each [n] += weight · the losses of the batch's images one by one, without augmentation, from θ + v̂ with worst-case
+ * and from θ itself otherwise: attempts are compared from one place. */
+void tc_onlooker_each(tc_onlooker *onlooker, double weight, double *each);
+
 typedef struct tc_sight {
     double loss, error; /* mean loss; share that the network does not take for the class it is held against */
 } tc_sight;
 /* Of the whole crowd at θ itself, without augmentation. */
 tc_sight tc_onlooker_judge(tc_onlooker *onlooker);
+
+/* What a crowd of `poisons` takes (attack.h): one step of all its pixels, and finding v̂ before. */
+typedef struct tc_crowd_work {
+    double step, aim;
+} tc_crowd_work;
+tc_crowd_work tc_crowd_work_of(const tc_sharpness_options *sharpness, double poisons);
 
 #endif

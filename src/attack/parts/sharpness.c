@@ -78,9 +78,9 @@ double tc_sharpness_gradient(tc_sharpness *sharpness, tc_objective *objective, c
 
 /* ---- from where to look ---- */
 
-void tc_sharpness_aim(tc_sharpness *s, tc_objective *q, const void *theta, void *g) {
+void tc_sharpness_aim(tc_sharpness *s, tc_objective *objective, const void *theta, void *g) {
     if (s->options->kind != TC_SHARPNESS_WORST_CASE) return;
-    q->gradient(q, theta, g);
+    objective->gradient(objective, theta, g);
     tc_sharpness_worst(s, g, s->moved);
     s->device->k->axpby(s->device, s->parameters, 1, theta, 1, s->moved); /* θ + v̂ */
 }
@@ -97,6 +97,11 @@ const void *tc_sharpness_point(tc_sharpness *s, const void *theta) {
         s->device->k->axpby(s->device, s->parameters, 1, theta, 1, s->moved); /* θ + σ n */
     }
     return s->moved;
+}
+
+double tc_sharpness_gradients(const tc_sharpness_options *options) {
+    if (options->kind == TC_SHARPNESS_WORST_CASE) return 2;
+    return options->kind == TC_SHARPNESS_GAUSSIAN ? (double)options->samples : 1;
 }
 
 /* ---- making ---- */

@@ -85,6 +85,9 @@ typedef struct tc_sharpness {
     double *host;     /* [p]: p = 1 only */
 } tc_sharpness;
 
+/* How many gradients of the objective tc_sharpness_gradient takes. */
+double tc_sharpness_gradients(const tc_sharpness_options *options);
+
 /* Refuses a p that is no norm: the part of an attack's `check` (attack.h) that is this wrapper's. */
 tc_status tc_sharpness_check(const tc_sharpness_options *options, tc_error *error);
 tc_status tc_sharpness_create(tc_device *device, const tc_sharpness_options *options, size_t parameters,

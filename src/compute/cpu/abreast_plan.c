@@ -1,19 +1,17 @@
 /* abreast_plan.c — which convolutions go by abreast.c, and what such a plan holds: weights in its order for either way,
  * values and tangents; room for a side that is NHWC; parts of the gradient. */
 #include "compute/cpu/abreast.h"
+#include "compute/cpu/loop_memory.h"
 #include "compute/cpu/onednn.h"
 
 #include <stdlib.h>
-
-enum { AHEAD, BACK, WAYS };
 
 struct tc_abreast_plan {
     tc_device *device;
     const tc_abreast_loops *loops;
     bool relu;
-    tc_abreast way[WAYS];
-    float *packed[WAYS][2]; /* [·][TC_WEIGHTS, TC_WEIGHTS_T] */
-    float *room, *parts;
+    tc_abreast way[TC_WAYS];
+    tc_loop_memory memory;
 };
 
 /* Both sides are abreast, or NHWC at the network's input. */
@@ -46,15 +44,11 @@ tc_status tc_abreast_create(tc_device *device, const tc_convolution *g, tc_abrea
     *made = (tc_abreast_plan){.device = device,
                               .loops = tc_cpu_state_of(device)->abreast,
                               .relu = g->relu,
-                              .way = {[AHEAD] = geometry(g->in, g->out, g->kernel, g->padding),
-                                      [BACK] = geometry(g->out, g->in, g->kernel, g->kernel - 1 - g->padding)}};
-    const tc_abreast *ahead = &made->way[AHEAD];
-    const size_t part = tc_abreast_part(ahead), room = tc_abreast_room(ahead);
-    for (int way = 0; way < (g->first ? 1 : WAYS); way++)
-        for (int which = 0; which < (g->tangents ? 2 : 1); which++)
-            TC_TRY(tc_device_reals(device, part, &made->packed[way][which], error));
-    if (room) TC_TRY(tc_device_reals(device, room, &made->room, error));
-    if (!g->forward_only) TC_TRY(tc_device_reals(device, (size_t)tc_abreast_parts(ahead) * part, &made->parts, error));
+                              .way = {[TC_AHEAD] = geometry(g->in, g->out, g->kernel, g->padding),
+                                      [TC_BACK] = geometry(g->out, g->in, g->kernel, g->kernel - 1 - g->padding)}};
+    const tc_abreast *ahead = &made->way[TC_AHEAD];
+    const size_t part = tc_abreast_part(ahead), parts = g->forward_only ? 0 : (size_t)tc_abreast_parts(ahead) * part;
+    TC_TRY(tc_loop_memory_create(device, g, part, tc_abreast_room(ahead), parts, &made->memory, error));
     *plan = made;
 done:
     if (status != TC_OK) tc_abreast_destroy(made);
@@ -63,39 +57,35 @@ done:
 
 void tc_abreast_destroy(tc_abreast_plan *plan) {
     if (!plan) return;
-    void *held[] = {plan->packed[AHEAD][0],
-                    plan->packed[AHEAD][1],
-                    plan->packed[BACK][0],
-                    plan->packed[BACK][1],
-                    plan->room,
-                    plan->parts};
-    for (size_t i = 0; i < sizeof held / sizeof *held; i++) plan->device->k->release(plan->device, held[i]);
+    tc_loop_memory_free(plan->device, &plan->memory);
     free(plan);
 }
 
 void tc_abreast_pack(tc_abreast_plan *plan, int which, const float *weights) {
-    for (int way = 0; way < WAYS; way++) {
+    for (int way = 0; way < TC_WAYS; way++) {
         const tc_abreast *g = &plan->way[way];
-        if (plan->packed[way][which])
-            plan->loops->pack(g->oc, g->ic, g->kernel * g->kernel, weights, way == BACK, plan->packed[way][which]);
+        if (plan->memory.packed[way][which])
+            plan->loops->pack(g->oc, g->ic, g->kernel * g->kernel, weights, way == TC_BACK,
+                              plan->memory.packed[way][which]);
     }
 }
 
 void tc_abreast_forward(const tc_abreast_plan *plan, int which, const float *x, const float *bias, float *z,
                         bool accumulate) {
-    tc_abreast g = plan->way[AHEAD];
+    tc_abreast g = plan->way[TC_AHEAD];
     g.accumulate = accumulate;
     g.relu = plan->relu && which == TC_WEIGHTS && !accumulate;
-    plan->loops->forward(plan->device, &g, plan->packed[AHEAD][which], bias, x, z, plan->room);
+    plan->loops->forward(plan->device, &g, plan->memory.packed[TC_AHEAD][which], bias, x, z, plan->memory.room);
 }
 
 void tc_abreast_backward_data(const tc_abreast_plan *plan, int which, const float *dz, float *dx) {
-    plan->loops->forward(plan->device, &plan->way[BACK], plan->packed[BACK][which], NULL, dz, dx, plan->room);
+    plan->loops->forward(plan->device, &plan->way[TC_BACK], plan->memory.packed[TC_BACK][which], NULL, dz, dx,
+                         plan->memory.room);
 }
 
 void tc_abreast_backward_weights(const tc_abreast_plan *plan, const float *x, const float *dz, float *dw, float *db,
                                  bool accumulate) {
-    tc_abreast g = plan->way[AHEAD];
+    tc_abreast g = plan->way[TC_AHEAD];
     g.accumulate = accumulate;
-    plan->loops->gradient(plan->device, &g, x, dz, dw, db, plan->room, plan->parts);
+    plan->loops->gradient(plan->device, &g, x, dz, dw, db, plan->memory.room, plan->memory.parts);
 }

@@ -1,5 +1,6 @@
 /* winograd_plan.c — which convolutions go by winograd.c, and what such a plan holds: transformed weights for either
  * way, values and tangents; scratch of each thread; parts of the gradient. */
+#include "compute/cpu/loop_memory.h"
 #include "compute/cpu/onednn.h"
 #include "compute/cpu/winograd.h"
 
@@ -8,15 +9,13 @@
 /* Up to how many channels the transformed weights fit the second-level cache beside the tiles; and between how many
  * pairs of panels the gradient's sums do. */
 enum { MOST_CHANNELS = 128, MOST_PAIRS = 4 };
-enum { AHEAD, BACK, WAYS };
 
 struct tc_winograd_plan {
     tc_device *device;
     const tc_winograd_loops *loops;
     bool relu, first;
-    tc_winograd way[WAYS];
-    float *packed[WAYS][2]; /* [·][TC_WEIGHTS, TC_WEIGHTS_T] */
-    float *room, *parts;
+    tc_winograd way[TC_WAYS];
+    tc_loop_memory memory;
 };
 
 bool tc_winograd_fits(const tc_device *device, const tc_convolution *g) {
@@ -39,15 +38,13 @@ tc_status tc_winograd_create(tc_device *device, const tc_convolution *g, tc_wino
                                .loops = tc_cpu_state_of(device)->winograd[g->kernel == 5],
                                .relu = g->relu,
                                .first = g->first,
-                               .way = {[AHEAD] = {g->kernel, g->in.n, g->in.h, g->in.w, in, out, false, false},
-                                       [BACK] = {g->kernel, g->in.n, g->in.h, g->in.w, out, in, false, false}}};
-    const tc_winograd *ahead = &made->way[AHEAD];
-    for (int way = 0; way < (g->first ? 1 : WAYS); way++)
-        for (int which = 0; which < (g->tangents ? 2 : 1); which++)
-            TC_TRY(tc_device_reals(device, tc_winograd_packed(ahead), &made->packed[way][which], error));
-    TC_TRY(tc_device_reals(device, (size_t)device->threads * tc_winograd_room(ahead), &made->room, error));
-    if (!g->forward_only && tc_winograd_fits_gradient(g))
-        TC_TRY(tc_device_reals(device, tc_winograd_parts(ahead) * tc_winograd_part(ahead), &made->parts, error));
+                               .way = {[TC_AHEAD] = {g->kernel, g->in.n, g->in.h, g->in.w, in, out, false, false},
+                                       [TC_BACK] = {g->kernel, g->in.n, g->in.h, g->in.w, out, in, false, false}}};
+    const tc_winograd *ahead = &made->way[TC_AHEAD];
+    const bool sums = !g->forward_only && tc_winograd_fits_gradient(g);
+    const size_t room = (size_t)device->threads * tc_winograd_room(ahead);
+    const size_t parts = sums ? tc_winograd_parts(ahead) * tc_winograd_part(ahead) : 0;
+    TC_TRY(tc_loop_memory_create(device, g, tc_winograd_packed(ahead), room, parts, &made->memory, error));
     *plan = made;
 done:
     if (status != TC_OK) tc_winograd_destroy(made);
@@ -56,37 +53,32 @@ done:
 
 void tc_winograd_destroy(tc_winograd_plan *plan) {
     if (!plan) return;
-    void *held[] = {plan->packed[AHEAD][0],
-                    plan->packed[AHEAD][1],
-                    plan->packed[BACK][0],
-                    plan->packed[BACK][1],
-                    plan->room,
-                    plan->parts};
-    for (size_t i = 0; i < sizeof held / sizeof *held; i++) plan->device->k->release(plan->device, held[i]);
+    tc_loop_memory_free(plan->device, &plan->memory);
     free(plan);
 }
 
 void tc_winograd_pack(tc_winograd_plan *plan, int which, const float *weights) {
-    for (int way = 0; way < WAYS; way++)
-        if (plan->packed[way][which])
-            plan->loops->pack(plan->device, &plan->way[way], weights, way == BACK, plan->packed[way][which]);
+    for (int way = 0; way < TC_WAYS; way++)
+        if (plan->memory.packed[way][which])
+            plan->loops->pack(plan->device, &plan->way[way], weights, way == TC_BACK, plan->memory.packed[way][which]);
 }
 
 void tc_winograd_forward(const tc_winograd_plan *plan, int which, const float *x, const float *bias, float *z,
                          bool accumulate) {
-    tc_winograd g = plan->way[AHEAD];
+    tc_winograd g = plan->way[TC_AHEAD];
     g.accumulate = accumulate;
     g.relu = plan->relu && which == TC_WEIGHTS && !accumulate;
-    plan->loops->forward(plan->device, &g, plan->packed[AHEAD][which], bias, x, z, plan->room);
+    plan->loops->forward(plan->device, &g, plan->memory.packed[TC_AHEAD][which], bias, x, z, plan->memory.room);
 }
 
 void tc_winograd_backward_data(const tc_winograd_plan *plan, int which, const float *dz, float *dx) {
-    plan->loops->forward(plan->device, &plan->way[BACK], plan->packed[BACK][which], NULL, dz, dx, plan->room);
+    plan->loops->forward(plan->device, &plan->way[TC_BACK], plan->memory.packed[TC_BACK][which], NULL, dz, dx,
+                         plan->memory.room);
 }
 
 void tc_winograd_backward_weights(const tc_winograd_plan *plan, const float *x, const float *dz, float *dw, float *db,
                                   bool accumulate) {
-    tc_winograd g = plan->way[AHEAD];
+    tc_winograd g = plan->way[TC_AHEAD];
     g.accumulate = accumulate;
-    plan->loops->gradient(plan->device, &g, x, dz, dw, db, plan->room, plan->parts);
+    plan->loops->gradient(plan->device, &g, x, dz, dw, db, plan->memory.room, plan->memory.parts);
 }

@@ -32,7 +32,9 @@ static inline unsigned tc_cuda_blocks(const tc_device *device, size_t threads) {
     return (unsigned)(wanted < most ? wanted : most);
 }
 
-template <class F> static __global__ void tc_cuda_each_kernel(size_t count, F f) {
+/* A lambda may keep small arrays. As a constant of the launch it is read where it lies; else every thread would begin
+ * with a copy of its own, in memory. */
+template <class F> static __global__ void tc_cuda_each_kernel(size_t count, const __grid_constant__ F f) {
     const size_t stride = (size_t)gridDim.x * blockDim.x;
     for (size_t i = (size_t)blockIdx.x * blockDim.x + threadIdx.x; i < count; i += stride) f(i);
 }
@@ -63,7 +65,8 @@ template <class T> static inline __device__ T tc_cuda_block_sum(T x) {
 
 /* ---- over a whole array ---- */
 
-template <class F> static __global__ void tc_cuda_partial_kernel(size_t count, F f, double *partial) {
+template <class F>
+static __global__ void tc_cuda_partial_kernel(size_t count, const __grid_constant__ F f, double *partial) {
     const size_t stride = (size_t)gridDim.x * blockDim.x;
     double sum = 0;
     for (size_t i = (size_t)blockIdx.x * blockDim.x + threadIdx.x; i < count; i += stride) sum += f(i);

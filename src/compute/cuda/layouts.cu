@@ -38,7 +38,7 @@ void move_channels(tc_device *device, const char *what, tc_shape shape, move m, 
  * both reads and writes neighbours; the odd column keeps the threads of a warp out of each other's banks. */
 enum { TILE = TC_WARP, TILE_LINES = TC_THREADS / TILE };
 
-__global__ void transpose(int rows, int columns, size_t tiles, tc_sum x, real *y) {
+__global__ void transpose(int rows, int columns, size_t tiles, const __grid_constant__ tc_sum x, real *y) {
     __shared__ real tile[TILE][TILE + 1];
     const int across = (columns + TILE - 1) / TILE, down = (rows + TILE - 1) / TILE;
     const int lane = (int)(threadIdx.x % TILE), line = (int)(threadIdx.x / TILE);

@@ -18,6 +18,6 @@ tc_status tc_key_draw(const tc_spec *spec, char key[TC_KEY_SIZE], tc_error *erro
 tc_status tc_key_landscape(const tc_spec *spec, char key[TC_KEY_SIZE], tc_error *error);
 tc_status tc_key_attack(const tc_spec *spec, int attack, char key[TC_KEY_SIZE], tc_error *error);
 /* NULL: none. */
-tc_status tc_key_defence(const tc_defence_spec *defence, char key[TC_KEY_SIZE], tc_error *error);
+tc_status tc_key_defence(const tc_defence_spec *chosen, char key[TC_KEY_SIZE], tc_error *error);
 
 #endif

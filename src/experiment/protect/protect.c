@@ -52,7 +52,7 @@ static tc_status craft(tc_protection *p, const tc_lab *lab, tc_error *error) {
     tc_trial_open(lab, 0, &trial);
     TC_TRY(tc_trial_draw(&trial, error));
     if (p->method->attack->needs_surrogate) TC_TRY(train_surrogates(&trial, error));
-    TC_TRY(tc_trial_craft(&trial, p->method, &outcome, error));
+    TC_TRY(tc_trial_craft(&trial, p->method, NULL, &outcome, error));
     p->craft_seconds = outcome.craft_seconds;
     p->poison = outcome.poison;
     outcome.poison = NULL;

@@ -19,14 +19,14 @@ typedef struct tc_protection {
 } tc_protection;
 
 /* Crafts and, if asked for, measures: two trainings of the spec's victim. `source`: see tc_album_open. */
-tc_status tc_protect(const char *source, const tc_spec *spec, int size, bool measure, const tc_trial_hooks *hooks,
-                     tc_protection *made, tc_error *error);
-void tc_protection_free(tc_protection *made);
+tc_status tc_protect(const char *source, const tc_spec *spec, int size, bool measured, const tc_trial_hooks *hooks,
+                     tc_protection *p, tc_error *error);
+void tc_protection_free(tc_protection *p);
 
 /* To a folder: the pictures as PNG, in the album's folders and by its names, index.csv, protect.json and REPORT.md. An
  * earlier one there is replaced; anything else is refused. */
-tc_status tc_protect_write(const tc_protection *made, const char *folder, tc_error *error); /* write.c */
+tc_status tc_protect_write(const tc_protection *p, const char *folder, tc_error *error); /* write.c */
 /* What was measured, and what adaptive training can undo, as text for people. */
-void tc_protect_tell(const tc_protection *made, FILE *out); /* write.c */
+void tc_protect_tell(const tc_protection *p, FILE *out); /* write.c */
 
 #endif

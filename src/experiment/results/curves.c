@@ -71,16 +71,14 @@ bool tc_results_curves(const tc_results *results, json_t *root) {
     const size_t room = (size_t)results->plan->trials * MOST_SURROGATES;
     curves all = {calloc(room, sizeof *all.curve), 0, calloc(room, sizeof *all.value)};
     json_t *made = json_array();
-    for (int c = 0; all.curve && all.value && c < results->plan->cells; c++) {
+    bool done = all.curve && all.value;
+    for (int c = 0; done && c < results->plan->cells; c++) {
         for (int k = 0; k < 3; k++) {
             collect(results, &results->plan->cell[c], kinds[k], &all);
-            if (all.count) json_array_append_new(made, mean_curve(c, kinds[k], &all));
+            if (all.count) done &= !json_array_append_new(made, mean_curve(c, kinds[k], &all));
         }
     }
-    const bool done = all.curve && all.value;
     free(all.curve);
     free(all.value);
-    if (done) return !json_object_set_new(root, "curves", made);
-    json_decref(made);
-    return false;
+    return !json_object_set_new(root, "curves", made) && done;
 }

@@ -9,8 +9,9 @@ static const char *sharpness_of(const tc_cell *cell) {
 }
 
 /* Cells may share a victim; the first one shows it. */
-void tc_results_landscapes(const tc_results *results, json_t *root) {
+bool tc_results_landscapes(const tc_results *results, json_t *root) {
     json_t *list = json_array();
+    bool done = list;
     tc_row row;
     for (int64_t t = 0; t < results->plan->trials; t++) {
         for (int c = 0; c < results->plan->cells; c++) {
@@ -19,10 +20,12 @@ void tc_results_landscapes(const tc_results *results, json_t *root) {
             if (!found) continue;
             json_t *made = json_pack("{s:i, s:I, s:s}", "cell", c, "trial", (json_int_t)t, "sharpness",
                                      sharpness_of(&results->plan->cell[c]));
-            json_object_update(made, (json_t *)(uintptr_t)found);
-            json_array_append_new(list, made);
+            done &= !json_object_update(made, (json_t *)(uintptr_t)found) &&
+                    !json_array_append_new(list, json_incref(made));
+            json_decref(made);
         }
     }
-    if (json_array_size(list)) json_object_set(root, "landscapes", list);
+    if (json_array_size(list)) done &= !json_object_set(root, "landscapes", list);
     json_decref(list);
+    return done;
 }

@@ -13,6 +13,8 @@ const tc_column tc_columns[TC_COLUMNS] = {
     {.name = "accuracy", .rate = true},
     {.name = "clean_accuracy", .rate = true},
     {.name = "clean_success", .rate = true},
+    {.name = "confidence", .where_known = true},
+    {.name = "clean_confidence", .where_known = true},
     {.name = "objective"},
     {.name = "linf"},
     {.name = "kept", .where_known = true},
@@ -33,6 +35,13 @@ static json_t *number(double value) {
 static double value_of(const json_t *object, const char *name) {
     const json_t *found = json_object_get(object, name);
     return json_is_number(found) ? json_number_value(found) : NAN;
+}
+
+/* A list that lacks something for want of memory is none. */
+static json_t *whole(json_t *list, bool done) {
+    if (done) return list;
+    json_decref(list);
+    return NULL;
 }
 
 /* ---- rows ---- */
@@ -57,6 +66,8 @@ bool tc_results_row(const tc_results *results, int cell, int64_t trial, tc_row *
                                       value_of(row->victim, "accuracy"),
                                       value_of(row->clean, "accuracy"),
                                       value_of(row->clean, "success"),
+                                      value_of(row->victim, "confidence"),
+                                      value_of(row->clean, "confidence"),
                                       value_of(row->craft, "objective"),
                                       value_of(row->craft, "linf"),
                                       value_of(defence, "kept"),
@@ -99,11 +110,12 @@ static json_t *row_json(const tc_results *results, const tc_row *row) {
 
 static json_t *rows_json(const tc_results *results) {
     json_t *made = json_array();
+    bool done = made;
     tc_row row;
     for (int64_t t = 0; t < results->plan->trials; t++)
         for (int c = 0; c < results->plan->cells; c++)
-            if (tc_results_row(results, c, t, &row)) json_array_append_new(made, row_json(results, &row));
-    return made;
+            if (tc_results_row(results, c, t, &row)) done &= !json_array_append_new(made, row_json(results, &row));
+    return whole(made, done);
 }
 
 /* ---- cells ---- */
@@ -166,9 +178,11 @@ static json_t *cell_json(const tc_results *results, int cell, double *room) {
 static json_t *cells_json(const tc_results *results) {
     double *room = calloc((size_t)results->plan->trials * TC_COLUMNS, sizeof *room);
     json_t *made = room ? json_array() : NULL;
-    for (int c = 0; made && c < results->plan->cells; c++) json_array_append_new(made, cell_json(results, c, room));
+    bool done = made;
+    for (int c = 0; done && c < results->plan->cells; c++)
+        done = !json_array_append_new(made, cell_json(results, c, room));
     free(room);
-    return made;
+    return whole(made, done);
 }
 
 /* ---- the whole ---- */
@@ -198,7 +212,8 @@ static json_t *provenance_json(const tc_results *results) {
                      record->machine, "started", record->started, "finished", record->finished);
 }
 
-json_t *tc_results_json(const tc_results *results) {
+/* A new reference; NULL without memory. */
+static json_t *whole_json(const tc_results *results) {
     const tc_study_record *record = results->record;
     char when[32] = "";
     const time_t now = time(NULL);
@@ -210,14 +225,14 @@ json_t *tc_results_json(const tc_results *results) {
                   "sweep", results->plan->sweep, "cells", cells_json(results), "trials", rows_json(results),
                   "durations", durations_json(results), "provenance", provenance_json(results));
     if (!made) return NULL;
-    tc_results_landscapes(results, made);
-    if (tc_results_pairs(results, made) && tc_results_curves(results, made)) return made;
+    if (tc_results_landscapes(results, made) && tc_results_pairs(results, made) && tc_results_curves(results, made))
+        return made;
     json_decref(made);
     return NULL;
 }
 
 static tc_status save_json(const tc_results *results, const char *path, tc_error *error) {
-    json_t *root = tc_results_json(results);
+    json_t *root = whole_json(results);
     char *text = root ? json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(15)) : NULL;
     json_decref(root);
     if (!text) return tc_raise(error, TC_FAILED, "%s: no memory to write it; free some", path);

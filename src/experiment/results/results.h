@@ -20,7 +20,7 @@ typedef struct tc_column {
     bool seconds, rate; /* stands under "seconds" instead of "metrics"; is a share of cases */
     bool where_known;   /* left out where there is none, and not null: most studies have nothing of the kind */
 } tc_column;
-enum { TC_COLUMNS = 15 };
+enum { TC_COLUMNS = 17 };
 extern const tc_column tc_columns[TC_COLUMNS];
 
 /* The three phases of one finished trial. */
@@ -37,11 +37,9 @@ void tc_results_poison(const tc_plan *plan, int cell, int64_t trial, char folder
 
 /* Add a member to the root of results.json; false without memory. */
 bool tc_results_pairs(const tc_results *results, json_t *root);      /* pairs.c */
-void tc_results_landscapes(const tc_results *results, json_t *root); /* landscapes.c; none: nothing is added */
+bool tc_results_landscapes(const tc_results *results, json_t *root); /* landscapes.c; none: nothing is added */
 bool tc_results_curves(const tc_results *results, json_t *root);     /* curves.c */
 
-/* A new reference; NULL without memory. */
-json_t *tc_results_json(const tc_results *results);
 /* FOLDER/results.json and FOLDER/results.csv. */
 tc_status tc_results_save(const tc_results *results, const char *folder, tc_error *error);
 tc_status tc_results_save_csv(const tc_results *results, const char *path, tc_error *error); /* csv.c */

@@ -21,21 +21,11 @@ static tc_status find(const tc_settings *settings, const char *path, tc_defence_
     return tc_spec_unknown_name(settings, key, made->name, known, "defenses", error);
 }
 
-/* The defence's message begins with an option's name, which says where to point. */
-static tc_status check_options(const tc_settings *settings, const char *path, const tc_defence_spec *made,
-                               tc_error *error) {
-    tc_error reason = {0};
-    char key[128];
-    const tc_status status = tc_defence_check(made->defence, made->options, &reason);
-    if (status != TC_INVALID) return status == TC_OK ? TC_OK : tc_raise(error, status, "%s", reason.message);
-    snprintf(key, sizeof key, "%.60s.%.*s", path, (int)strcspn(reason.message, " :"), reason.message);
-    return tc_raise(error, status, "%s: %s.%s", tc_settings_where(settings, key), path, reason.message);
-}
-
 /* path == NULL: nothing was asked for. */
 static tc_status resolve_defence(const tc_settings *settings, const char *path, tc_defence_spec *made,
                                  tc_error *error) {
     tc_status status = TC_OK;
+    tc_error reason = {0};
     tc_options_default(tc_defence_table, made);
     if (path) TC_TRY(tc_settings_apply(settings, path, tc_defence_table, made, error));
     if (!path) snprintf(made->name, sizeof made->name, "%s", tc_defences()->name);
@@ -45,7 +35,9 @@ static tc_status resolve_defence(const tc_settings *settings, const char *path, 
     TC_TRY(tc_new(&made->options, 1, made->defence->options_size, error));
     tc_options_default(options, made->options);
     if (path) TC_TRY(tc_settings_apply(settings, path, options, made->options, error));
-    if (path) TC_TRY(check_options(settings, path, made, error));
+    if (path)
+        TC_TRY(tc_spec_refuse_options(settings, path, tc_defence_check(made->defence, made->options, &reason), &reason,
+                                      error));
     if (!*made->label) snprintf(made->label, sizeof made->label, "%s", made->name);
 done:
     return status;

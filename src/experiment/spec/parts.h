@@ -15,4 +15,9 @@ tc_status tc_spec_resolve_defences(tc_spec *spec, tc_error *error);
 tc_status tc_spec_unknown_name(const tc_settings *settings, const char *path, const char *name,
                                const char *const *known, const char *kind, tc_error *error);
 
+/* What a method (an attack, a defence) says of the options at `path`, handed on: its refusal begins with an option's
+ * name, which tells where to point. */
+tc_status tc_spec_refuse_options(const tc_settings *settings, const char *path, tc_status said, const tc_error *reason,
+                                 tc_error *error);
+
 #endif

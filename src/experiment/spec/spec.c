@@ -72,20 +72,18 @@ static void label_by_default(tc_method_spec *method) {
     snprintf(method->label, sizeof method->label, "%.400s%s%s", method->name, plain ? "" : " + ", plain ? "" : value);
 }
 
-/* The method's message begins with an option's name, which says where to point. */
-static tc_status check_method(const tc_settings *settings, const char *path, const tc_method_spec *method,
-                              tc_error *error) {
-    tc_error reason = {0};
+tc_status tc_spec_refuse_options(const tc_settings *settings, const char *path, tc_status said, const tc_error *reason,
+                                 tc_error *error) {
     char key[128];
-    const tc_status status = tc_attack_check(method->attack, method->options, &reason);
-    if (status != TC_INVALID) return status == TC_OK ? TC_OK : tc_raise(error, status, "%s", reason.message);
-    snprintf(key, sizeof key, "%.60s.%.*s", path, (int)strcspn(reason.message, " :"), reason.message);
-    return tc_raise(error, status, "%s: %s.%s", tc_settings_where(settings, key), path, reason.message);
+    if (said != TC_INVALID) return said == TC_OK ? TC_OK : tc_raise(error, said, "%s", reason->message);
+    snprintf(key, sizeof key, "%.60s.%.*s", path, (int)strcspn(reason->message, " :"), reason->message);
+    return tc_raise(error, said, "%s: %s.%s", tc_settings_where(settings, key), path, reason->message);
 }
 
 static tc_status resolve_method(const tc_settings *settings, const char *path, tc_method_spec *method,
                                 tc_error *error) {
     tc_status status = TC_OK;
+    tc_error reason = {0};
     char key[64];
     tc_options_default(tc_method_table, method);
     TC_TRY(tc_settings_apply(settings, path, tc_method_table, method, error));
@@ -102,7 +100,8 @@ static tc_status resolve_method(const tc_settings *settings, const char *path, t
     TC_TRY(tc_new(&method->options, 1, method->attack->options_size, error));
     tc_options_default(method->attack->options, method->options);
     TC_TRY(tc_settings_apply(settings, path, method->attack->options, method->options, error));
-    TC_TRY(check_method(settings, path, method, error));
+    TC_TRY(tc_spec_refuse_options(settings, path, tc_attack_check(method->attack, method->options, &reason), &reason,
+                                  error));
     label_by_default(method);
 done:
     return status;

@@ -123,10 +123,9 @@ tc_status tc_spec_build(const tc_spec *spec, const tc_network_spec *network, con
 tc_device_options tc_spec_device(const tc_spec *spec, int turn);
 tc_status tc_spec_open_device(const tc_spec *spec, tc_device **device, tc_error *error); /* turn 0 */
 
-/* Everything resolved, defaults included, as JSON (a new reference), and the same as YAML that tc_spec_load takes. */
+/* Everything resolved, defaults included, as JSON: a new reference. */
 json_t *tc_spec_json(const tc_spec *spec);
-tc_status tc_spec_save_yaml(const tc_spec *spec, const char *path, tc_error *error);
-/* A study as JSON, whose reference is taken, as YAML. */
+/* Such JSON, whose reference is taken, as YAML that tc_spec_load takes. */
 tc_status tc_json_save_yaml(json_t *root, const char *path, tc_error *error);
 /* All options of a table as a JSON object of numbers, booleans and texts. */
 json_t *tc_options_json(const tc_option *table, const void *object);

@@ -153,10 +153,6 @@ static bool emit_document(yaml_emitter_t *emitter, json_t *root) {
            emit(emitter, yaml_stream_end_event_initialize(&event), &event);
 }
 
-tc_status tc_spec_save_yaml(const tc_spec *spec, const char *path, tc_error *error) {
-    return tc_json_save_yaml(tc_spec_json(spec), path, error);
-}
-
 tc_status tc_json_save_yaml(json_t *root, const char *path, tc_error *error) {
     tc_status status = TC_OK;
     tc_output output = {0};

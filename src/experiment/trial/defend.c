@@ -44,7 +44,7 @@ done:
 tc_status tc_defend_begin(const tc_trial *trial, const tc_training *training, tc_defending *d, tc_error *error) {
     const tc_lab *lab = trial->lab;
     tc_status status = TC_OK;
-    *d = (tc_defending){.trial = trial, .chosen = training->defence, .view = &d->whole};
+    *d = (tc_defending){.trial = trial, .chosen = training->defence, .view = &d->whole, .seconds = NAN};
     TC_TRY(tc_view_create(lab->dataset, training->poison, &d->whole, error));
     if (!d->chosen) return TC_OK;
     const tc_defence *defence = d->chosen->defence;

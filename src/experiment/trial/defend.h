@@ -13,7 +13,7 @@ typedef struct tc_defending {
     tc_view *view;                 /* what is trained on: one of the two */
     bool *kept;                    /* [whole.count], of a filter before or during the training; NULL: nothing filters */
     tc_during during;
-    double seconds; /* of filtering before */
+    double seconds; /* of filtering before; NaN: nothing was */
 } tc_defending;
 
 /* Before the training: filters through training->inspected, which a filter needs. tc_defend_end in any case. */

@@ -104,23 +104,24 @@ done:
 static tc_status judge(work *w, const tc_weights *weights, tc_error *error) {
     const tc_threat *threat = &w->trial.threat;
     tc_accuracy measured = {0};
-    int32_t *prediction = NULL;
+    tc_opinion opinion = {0};
     size_t hits = 0;
     tc_status status = TC_OK;
     json_t *predicted = json_array();
-    TC_TRY(tc_new(&prediction, threat->targets, sizeof *prediction, error));
+    TC_TRY(tc_new(&opinion.prediction, threat->targets, sizeof *opinion.prediction, error));
     TC_TRY(tc_evaluate(w->lab.device, w->lab.victim, weights, w->lab.dataset, &w->lab.dataset->test, &measured, error));
-    TC_TRY(tc_trial_predict(&w->trial, w->lab.victim, weights, prediction, error));
+    TC_TRY(tc_trial_predict(&w->trial, w->lab.victim, weights, &opinion, error));
     for (size_t i = 0; i < threat->targets; i++) {
-        hits += prediction[i] == threat->intended_class;
-        json_array_append_new(predicted, json_integer(prediction[i]));
+        hits += opinion.prediction[i] == threat->intended_class;
+        json_array_append_new(predicted, json_integer(opinion.prediction[i]));
     }
     TC_TRY(put(w, "accuracy", number(measured.accuracy), error));
     TC_TRY(put(w, "success", number(threat->targets ? (double)hits / (double)threat->targets : NAN), error));
+    if (threat->targets) TC_TRY(put(w, "confidence", number(opinion.confidence), error));
     TC_TRY(put(w, "predicted", json_incref(predicted), error));
 done:
     json_decref(predicted);
-    free(prediction);
+    free(opinion.prediction);
     return status;
 }
 
@@ -210,11 +211,20 @@ static tc_status take_surrogates(work *w, tc_error *error) {
     return status;
 }
 
+static tc_status craft_from_checkpoint(const work *w, tc_outcome *outcome, tc_error *error) {
+    const tc_method_spec *method = &w->lab.spec->attacks[w->phase->attack];
+    const char *checkpoint = w->job->checkpoint;
+    const bool resumed = checkpoint && access(checkpoint, F_OK) == 0;
+    const tc_status status = tc_trial_craft(&w->trial, method, checkpoint, outcome, error);
+    if (status != TC_INVALID || !resumed || unlink(checkpoint)) return status;
+    return tc_trial_craft(&w->trial, method, checkpoint, outcome, error);
+}
+
 static tc_status run_craft(work *w, tc_error *error) {
     tc_outcome outcome = {0};
     tc_status status = TC_OK;
     TC_TRY(take_surrogates(w, error));
-    TC_TRY(tc_trial_craft(&w->trial, &w->lab.spec->attacks[w->phase->attack], &outcome, error));
+    TC_TRY(craft_from_checkpoint(w, &outcome, error));
     TC_TRY(put(w, "seconds", json_real(outcome.craft_seconds), error));
     TC_TRY(put(w, "steps", json_integer((json_int_t)outcome.steps), error));
     TC_TRY(put(w, "gradients", json_integer((json_int_t)outcome.gradients), error));

@@ -35,7 +35,7 @@ void tc_phase_result_free(tc_phase_result *result);
 typedef struct tc_phase_job {
     const tc_phase *phase;
     const tc_blob *input;   /* [phase->need_count] */
-    const char *checkpoint; /* where a training keeps its state; NULL: nowhere */
+    const char *checkpoint; /* where a training or a crafting keeps its state; NULL: nowhere */
     const tc_trial_hooks *hooks;
 } tc_phase_job;
 /* TC_FAILED with tc_labs_lost(labs): the device is to blame, and another process may fare better. */

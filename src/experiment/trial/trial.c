@@ -4,7 +4,6 @@
 
 #include "base/file.h"
 #include "evaluate/evaluate.h"
-#include "train/clock.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -141,25 +140,27 @@ done:
 /* ---- evaluating it ---- */
 
 tc_status tc_lab_predict(const tc_lab *lab, const tc_model *model, const tc_weights *weights, const uint8_t *images,
-                         size_t count, int32_t *prediction, tc_error *error) {
-    const size_t classes = (size_t)lab->dataset->classes;
+                         size_t count, int class, tc_opinion *opinion, tc_error *error) {
+    const int classes = lab->dataset->classes;
     float *logits = NULL;
+    double sum = 0;
     tc_status status = TC_OK;
+    opinion->confidence = NAN;
     if (!count) return TC_OK;
-    TC_TRY(tc_new(&logits, count * classes, sizeof *logits, error));
+    TC_TRY(tc_new(&logits, count * (size_t)classes, sizeof *logits, error));
     TC_TRY(tc_predict(lab->device, model, weights, lab->dataset, images, count, logits, error));
     for (size_t i = 0; i < count; i++) {
-        const float *z = logits + i * classes; /* [classes] */
-        prediction[i] = 0;
-        for (size_t c = 1; c < classes; c++)
-            if (z[c] > z[prediction[i]]) prediction[i] = (int32_t)c;
+        const float *z = logits + i * (size_t)classes; /* [classes] */
+        opinion->prediction[i] = tc_argmax(z, classes);
+        sum += exp(-tc_cross_entropy(z, classes, class));
     }
+    opinion->confidence = sum / (double)count;
 done:
     free(logits);
     return status;
 }
 
-tc_status tc_trial_predict(const tc_trial *trial, const tc_model *model, const tc_weights *weights, int32_t *prediction,
+tc_status tc_trial_predict(const tc_trial *trial, const tc_model *model, const tc_weights *weights, tc_opinion *opinion,
                            tc_error *error) {
     const tc_dataset *dataset = trial->lab->dataset;
     const size_t targets = trial->threat.targets;
@@ -167,7 +168,7 @@ tc_status tc_trial_predict(const tc_trial *trial, const tc_model *model, const t
     tc_status status = TC_OK;
     TC_TRY(tc_new(&images, targets, tc_dataset_image_bytes(dataset), error));
     tc_threat_targets(dataset, &trial->threat, images);
-    TC_TRY(tc_lab_predict(trial->lab, model, weights, images, targets, prediction, error));
+    TC_TRY(tc_lab_predict(trial->lab, model, weights, images, targets, trial->threat.intended_class, opinion, error));
 done:
     free(images);
     return status;
@@ -193,7 +194,8 @@ void tc_trial_end(tc_trial *trial) {
 
 /* ---- crafting ---- */
 
-tc_status tc_trial_craft(const tc_trial *trial, const tc_method_spec *method, tc_outcome *outcome, tc_error *error) {
+tc_status tc_trial_craft(const tc_trial *trial, const tc_method_spec *method, const char *checkpoint,
+                         tc_outcome *outcome, tc_error *error) {
     const tc_lab *lab = trial->lab;
     phase p = begin_phase(trial, "craft", method->label);
     tc_craft_report report = {.objective = NAN};
@@ -213,11 +215,12 @@ tc_status tc_trial_craft(const tc_trial *trial, const tc_method_spec *method, tc
                               .stream = tc_stream_child(trial->stream, "craft", 0), /* the same for every attack */
                               .progress = crafted,
                               .stop = asked_to_stop,
-                              .context = &p};
-    const double start = tc_clock();
+                              .context = &p,
+                              .checkpoint = checkpoint,
+                              .checkpoint_minutes = lab->spec->surrogates[0].train.checkpoint_minutes};
     TC_TRY(method->attack->craft(&job, method->options, &outcome->poison, &report, error));
     TC_TRY(tc_device_health(lab->device, error));
-    outcome->craft_seconds = tc_clock() - start;
+    outcome->craft_seconds = report.seconds; /* with what was spent before it was last stopped */
     outcome->objective = report.objective;
     outcome->steps = report.steps;
     outcome->gradients = report.gradients;

@@ -88,12 +88,19 @@ typedef struct tc_training {
 /* Trains from scratch. `weights` are made here, for the caller to free in any case. */
 tc_status tc_trial_train(const tc_trial *trial, const tc_training *training, tc_weights *weights,
                          tc_train_result *result, tc_error *error);
-/* prediction[i] := the class that the network takes image i of [count][h][w][c] for. */
+/* What a network makes of some images. */
+typedef struct tc_opinion {
+    int32_t *prediction; /* [count] the class that it takes image i for; the caller's */
+    double confidence;   /* := the mean of softmax(logits)[class], 0 … 1; NaN without images */
+} tc_opinion;
+/* Of images [count][h][w][c]; `class` is the one whose confidence is wanted. */
 tc_status tc_lab_predict(const tc_lab *lab, const tc_model *model, const tc_weights *weights, const uint8_t *images,
-                         size_t count, int32_t *prediction, tc_error *error);
-/* The same for target i, which carries the trigger where there is one. */
-tc_status tc_trial_predict(const tc_trial *trial, const tc_model *model, const tc_weights *weights, int32_t *prediction,
+                         size_t count, int class, tc_opinion *opinion, tc_error *error);
+/* The same of the threat's targets, which carry the trigger where there is one, and its intended class. */
+tc_status tc_trial_predict(const tc_trial *trial, const tc_model *model, const tc_weights *weights, tc_opinion *opinion,
                            tc_error *error);
-tc_status tc_trial_craft(const tc_trial *trial, const tc_method_spec *method, tc_outcome *outcome, tc_error *error);
+/* checkpoint: see tc_craft_job; NULL: none. */
+tc_status tc_trial_craft(const tc_trial *trial, const tc_method_spec *method, const char *checkpoint,
+                         tc_outcome *outcome, tc_error *error);
 
 #endif

@@ -44,6 +44,21 @@ typedef struct setup {
     size_t values;
 } setup;
 
+/* The targets' cross-entropy towards the intended class. */
+static tc_objective *cross_entropy(const setup *s, const tc_model *model) {
+    tc_error error;
+    tc_objective *q;
+    const crafting *c = &s->c;
+    uint8_t *images = calloc(c->threat.targets, tc_dataset_image_bytes(c->data));
+    int32_t *labels = calloc(c->threat.targets, sizeof *labels);
+    tc_threat_targets(c->data, &c->threat, images);
+    for (size_t i = 0; i < c->threat.targets; i++) labels[i] = c->threat.intended_class;
+    must(tc_image_objective(c->device, model, s->state, c->data, images, labels, c->threat.targets, &q, &error));
+    free(images);
+    free(labels);
+    return q;
+}
+
 static void make_setup(setup *s, int steps, bool norm, bool margin, int kind) {
     tc_error error;
     crafting_begin(&s->c, "reference", tiny_dataset(6, 2, 3, 30, 15));
@@ -60,7 +75,7 @@ static void make_setup(setup *s, int steps, bool norm, bool margin, int kind) {
     if (margin)
         must(tc_target_margin(device, surrogate->model, s->state, s->c.data, &s->c.threat, 100, &s->q, &error));
     else
-        must(tc_target_objective(device, surrogate->model, s->state, s->c.data, &s->c.threat, &s->q, &error));
+        s->q = cross_entropy(s, surrogate->model);
     s->options = (tc_sharpness_options){.kind = kind, .rho = 0.05, .sigma = 0.05, .samples = 3};
     strcpy(s->options.p, "2");
     must(tc_sharpness_create(device, &s->options, s->unroll.parameters, tc_stream_make(1), &s->sharpness, &error));

@@ -2,11 +2,11 @@
  * are noticed, here under the same path, elsewhere on another machine. */
 #include "experiment/crew/crew.h"
 
+#include "../../scratch.h"
 #include "../plans.h"
 
 #include <unistd.h>
 
-static char folder[] = "/tmp/tocsin-remote-XXXXXX";
 static char source[TC_PATH_SIZE]; /* "npz:FOLDER/data.npz" */
 
 static void write_data(uint8_t change) {
@@ -124,20 +124,15 @@ static void labs_remember_what_data_held(void **state) {
     end(&t);
 }
 
-static int make_folder(void **state) {
+static int make_data(void **state) {
     (void)state;
-    if (!mkdtemp(folder)) return 1;
+    if (make_folder(state)) return 1;
     snprintf(source, sizeof source, "npz:%s/data.npz", folder);
     return 0;
-}
-
-static int remove_folder(void **state) {
-    (void)state;
-    return tc_folder_remove(folder, NULL);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(a_phase_comes_back), cmocka_unit_test(other_data_are_noticed),
                                        cmocka_unit_test(labs_remember_what_data_held)};
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, make_data, remove_folder);
 }

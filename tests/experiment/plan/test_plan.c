@@ -1,4 +1,6 @@
 /* What a study comes to: cells, phases, and which of them share their work. */
+#include "../../scratch.h"
+
 #include "experiment/plan/plan.h"
 
 #include "base/file.h"
@@ -11,8 +13,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-static char folder[] = "/tmp/tocsin-plan-XXXXXX";
 
 static const char small[] = "trials: 3\n"
                             "dataset: {source: glyphs}\n"
@@ -296,16 +296,6 @@ static void test_extends(void **state) {
     assert_int_equal(plan->variants, 2);
     assert_int_equal(plan->variant[1]->study.seed, 2);
     tc_plan_free(plan);
-}
-
-static int make_folder(void **state) {
-    (void)state;
-    return mkdtemp(folder) == NULL;
-}
-
-static int remove_folder(void **state) {
-    (void)state;
-    return tc_folder_remove(folder, NULL);
 }
 
 int main(void) {

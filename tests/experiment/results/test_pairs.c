@@ -2,11 +2,10 @@
  * where a cell stands in several variants because what is swept is none of its business. */
 #include "experiment/results/results.h"
 
+#include "../../scratch.h"
 #include "../plans.h"
 
 #include <math.h>
-
-static char folder[] = "/tmp/tocsin-pairs-XXXXXX";
 
 #define BODY                                                                                                           \
     "trials: 4\n"                                                                                                      \
@@ -150,16 +149,6 @@ static void unfinished_trials_are_left_out(void **state) {
     json_decref(none);
     json_decref(three);
     tc_plan_free(plan);
-}
-
-static int make_folder(void **state) {
-    (void)state;
-    return mkdtemp(folder) == NULL;
-}
-
-static int remove_folder(void **state) {
-    (void)state;
-    return tc_folder_remove(folder, NULL);
 }
 
 int main(void) {

@@ -2,11 +2,10 @@
  * gets at a folder in which another is at work. */
 #include "experiment/store/store.h"
 
+#include "../../scratch.h"
 #include "../plans.h"
 
 #include <unistd.h>
-
-static char folder[] = "/tmp/tocsin-store-XXXXXX";
 
 static const char *place(const char *name) {
     static char path[TC_PATH_SIZE];
@@ -216,16 +215,6 @@ static void refuses_what_is_no_store(void **state) {
     tc_error error = {0};
     assert_int_equal(tc_store_look(place("nowhere"), &store, &error), TC_INVALID);
     assert_false(tc_folder_exists(place("nowhere")));
-}
-
-static int make_folder(void **state) {
-    (void)state;
-    return mkdtemp(folder) == NULL;
-}
-
-static int remove_folder(void **state) {
-    (void)state;
-    return tc_folder_remove(folder, NULL);
 }
 
 int main(void) {

@@ -5,6 +5,7 @@
 #include "../plans.h"
 
 #include <math.h>
+#include <unistd.h>
 
 typedef struct lab {
     tc_plan *plan;
@@ -116,9 +117,73 @@ static void damaged_poisons_are_refused(void **state) {
     tc_phase_result_free(&craft);
 }
 
+/* ---- a crafting that is stopped ---- */
+
+typedef struct counted {
+    int asked, after; /* stops at the after-th question; 0: never */
+} counted;
+
+static bool stop_after(void *context) {
+    counted *c = context;
+    return ++c->asked == c->after;
+}
+
+static tc_plan *error_min_plan(void) {
+    static const char *const changes[] = {"trials=1",
+                                          "dataset.source=glyphs",
+                                          "dataset.train_per_class=6",
+                                          "dataset.test_per_class=3",
+                                          "threat.goal=untargeted",
+                                          "threat.ratio=1",
+                                          "surrogate.model=logreg",
+                                          "victim.model=logreg",
+                                          "attacks.1.name=error-min",
+                                          "attacks.1.epochs=2",
+                                          "attacks.1.stop=0",
+                                          "attacks.1.steps=3",
+                                          "attacks.1.batch=40"};
+    tc_plan *plan = NULL;
+    MUST(tc_plan_make(NULL, changes, sizeof changes / sizeof *changes, &plan, error));
+    return plan;
+}
+
+static tc_status craft_once(const lab *l, const tc_phase *phase, const char *path, int after, tc_phase_result *result,
+                            tc_error *error) {
+    counted asked = {.after = after};
+    const tc_trial_hooks hooks = {.stop = stop_after, .context = &asked};
+    return tc_phase_run(l->labs, &(tc_phase_job){.phase = phase, .checkpoint = path, .hooks = &hooks}, result, error);
+}
+
+/* It goes on from its checkpoint, and one that is damaged costs time and nothing else. */
+static void a_stopped_crafting_goes_on(void **state) {
+    const lab *l = *state;
+    tc_plan *plan = error_min_plan();
+    const tc_phase *phase = &plan->phase[plan->cell[1].craft[0]];
+    char folder[] = "/tmp/tocsin-phase-XXXXXX", path[64];
+    tc_phase_result whole, result;
+    assert_int_equal(phase->kind, TC_PHASE_CRAFT);
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/one.checkpoint", folder);
+    MUST(craft_once(l, phase, NULL, 0, &whole, error));
+    for (int damaged = 0; damaged < 2; damaged++) {
+        tc_error stopped = {0};
+        assert_int_equal(craft_once(l, phase, path, 25, &result, &stopped), TC_INTERRUPTED);
+        assert_true(tc_file_exists(path));
+        if (damaged) assert_int_equal(truncate(path, 200), 0);
+        MUST(craft_once(l, phase, path, 0, &result, error));
+        assert_int_equal(result.blob.size, whole.blob.size);
+        assert_memory_equal(result.blob.bytes, whole.blob.bytes, whole.blob.size);
+        assert_false(tc_file_exists(path));
+        tc_phase_result_free(&result);
+    }
+    assert_int_equal(rmdir(folder), 0);
+    tc_phase_result_free(&whole);
+    tc_plan_free(plan);
+}
+
 int main(void) {
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {CASE(phases_are_pure), CASE(payloads_say_what_they_shall),
-                                       CASE(damaged_poisons_are_refused)};
+                                       CASE(damaged_poisons_are_refused), CASE(a_stopped_crafting_goes_on)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -100,6 +100,7 @@ cudaError_t cudaEventDestroy(cudaEvent_t event);
 #define __forceinline__ inline
 #define __shared__      static /* one block at a time, in one thread */
 #define __launch_bounds__(...)
+#define __grid_constant__
 #define __restrict__
 
 struct dim3 {

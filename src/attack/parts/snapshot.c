@@ -1,0 +1,221 @@
+/* snapshot.c — layout: magic, digest of the run, how many pieces, their sizes, their bytes, digest of all before. */
+#include "attack/parts/snapshot.h"
+
+#include "base/file.h"
+#include "train/clock.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct header {
+    char magic[8];
+    char run[TC_DIGEST_TEXT + 7]; /* a multiple of 8 */
+    uint64_t pieces;
+} header;
+
+static const char magic[8] = {'T', 'C', 'C', 'R', 'A', 'F', 'T', '1'};
+
+/* ---- which run it is ---- */
+
+static void feed(struct sha256_ctx *sum, const void *data, size_t bytes) {
+    const uint64_t length = bytes; /* so that what follows cannot slide into it */
+    sha256_update(sum, sizeof length, (const uint8_t *)&length);
+    sha256_update(sum, bytes, data);
+}
+
+static void feed_text(struct sha256_ctx *sum, const char *text) {
+    feed(sum, text, strlen(text));
+}
+
+static void feed_options(struct sha256_ctx *sum, const tc_option *table, const void *options) {
+    for (const tc_option *option = table; option->name; option++) {
+        char text[TC_TEXT_SIZE];
+        const bool when = table == tc_train_table && option->offset == offsetof(tc_train_options, checkpoint_minutes);
+        if (when) continue; /* when to save, not what */
+        tc_option_format(option, options, text, sizeof text);
+        feed_text(sum, text);
+    }
+}
+
+static void feed_model(struct sha256_ctx *sum, const tc_model *model) {
+    const tc_tensor *tensors;
+    const int count = tc_model_tensors(model, &tensors);
+    feed_text(sum, tc_model_name(model));
+    for (int i = 0; i < count; i++) {
+        feed_text(sum, tensors[i].name);
+        feed(sum, &tensors[i].count, sizeof tensors[i].count);
+    }
+}
+
+static void feed_networks(struct sha256_ctx *sum, const tc_craft_job *job) {
+    for (int i = 0; i < job->surrogate_count; i++) {
+        const tc_surrogate *s = &job->surrogates[i];
+        feed_model(sum, s->model);
+        feed(sum, s->weights.theta, tc_model_parameters(s->model) * sizeof *s->weights.theta);
+        feed(sum, s->weights.state, tc_model_state(s->model) * sizeof *s->weights.state);
+    }
+    for (int i = 0; i < job->architecture_count; i++) {
+        feed_model(sum, job->architectures[i].model);
+        if (job->architectures[i].train) feed_options(sum, tc_train_table, job->architectures[i].train);
+    }
+}
+
+static void feed_threat(struct sha256_ctx *sum, const tc_craft_job *job) {
+    const tc_threat *threat = job->threat;
+    const tc_dataset *data = job->dataset;
+    const size_t image = tc_dataset_image_bytes(data);
+    feed(sum, &threat->epsilon, sizeof threat->epsilon);
+    feed(sum, threat->base, threat->poisons * sizeof *threat->base);
+    feed(sum, data->mean, sizeof data->mean);
+    feed(sum, data->std, sizeof data->std);
+    for (size_t i = 0; i < threat->poisons; i++) {
+        feed(sum, data->train.images + threat->base[i] * image, image);
+        feed(sum, &data->train.labels[threat->base[i]], sizeof *data->train.labels);
+    }
+}
+
+static void name_run(const tc_craft_job *job, const tc_attack *method, const void *options, tc_snapshot *s) {
+    struct sha256_ctx sum;
+    sha256_init(&sum);
+    feed_text(&sum, job->device->name);
+    feed_text(&sum, method->name);
+    feed_options(&sum, method->options, options);
+    feed(&sum, &job->stream.key, sizeof job->stream.key);
+    feed(&sum, &job->stream.position, sizeof job->stream.position);
+    feed_threat(&sum, job);
+    feed_networks(&sum, job);
+    tc_digest_text(&sum, s->run);
+}
+
+/* ---- making ---- */
+
+tc_status tc_snapshot_create(const tc_craft_job *job, const tc_attack *method, const void *options, int most,
+                             tc_snapshot *s, tc_error *error) {
+    *s = (tc_snapshot){.device = job->device,
+                       .path = job->checkpoint,
+                       .minutes = job->checkpoint_minutes,
+                       .saved = tc_clock(),
+                       .most = most};
+    if (!s->path) return TC_OK;
+    name_run(job, method, options, s);
+    return tc_new(&s->piece, (size_t)most, sizeof *s->piece, error);
+}
+
+void tc_snapshot_free(tc_snapshot *snapshot) {
+    free(snapshot->piece);
+    *snapshot = (tc_snapshot){0};
+}
+
+static void add(tc_snapshot *s, tc_piece piece) {
+    if (s->path && s->pieces < s->most) s->piece[s->pieces++] = piece;
+}
+
+void tc_snapshot_host(tc_snapshot *snapshot, void *at, size_t bytes) {
+    add(snapshot, (tc_piece){at, bytes, false});
+}
+
+void tc_snapshot_device(tc_snapshot *snapshot, void *at, size_t bytes) {
+    add(snapshot, (tc_piece){at, bytes, true});
+}
+
+/* ---- writing and reading ---- */
+
+static size_t size_of_file(const tc_snapshot *s) {
+    size_t bytes = sizeof(header) + (size_t)s->pieces * sizeof(uint64_t) + TC_DIGEST_TEXT;
+    for (int i = 0; i < s->pieces; i++) bytes += s->piece[i].bytes;
+    return bytes;
+}
+
+/* Header and sizes as this run's file has them; returns what comes behind. */
+static uint8_t *lay_head(const tc_snapshot *s, uint8_t *file) {
+    header head = {.pieces = (uint64_t)s->pieces};
+    memcpy(head.magic, magic, sizeof magic);
+    memcpy(head.run, s->run, sizeof s->run);
+    memcpy(file, &head, sizeof head);
+    file += sizeof head;
+    for (int i = 0; i < s->pieces; i++, file += sizeof(uint64_t)) {
+        const uint64_t bytes = s->piece[i].bytes;
+        memcpy(file, &bytes, sizeof bytes);
+    }
+    return file;
+}
+
+static void digest_of(const uint8_t *file, size_t bytes, char text[TC_DIGEST_TEXT]) {
+    struct sha256_ctx sum;
+    sha256_init(&sum);
+    sha256_update(&sum, bytes, file);
+    tc_digest_text(&sum, text);
+}
+
+bool tc_snapshot_due(const tc_snapshot *s) {
+    return s->path && s->minutes > 0 && tc_clock() - s->saved >= 60 * s->minutes;
+}
+
+tc_status tc_snapshot_save(tc_snapshot *s, tc_error *error) {
+    tc_status status = TC_OK;
+    const size_t size = size_of_file(s), summed = size - TC_DIGEST_TEXT;
+    uint8_t *file = NULL;
+    if (!s->path) return TC_OK;
+    s->saved = tc_clock();
+    TC_TRY(tc_new(&file, size, 1, error));
+    uint8_t *at = lay_head(s, file);
+    for (int i = 0; i < s->pieces; at += s->piece[i++].bytes) {
+        const tc_piece *piece = &s->piece[i];
+        if (piece->on_device)
+            s->device->k->download_bytes(s->device, at, piece->at, piece->bytes);
+        else
+            memcpy(at, piece->at, piece->bytes);
+    }
+    digest_of(file, summed, (char *)file + summed);
+    TC_TRY(tc_file_write(s->path, file, size, error));
+done:
+    free(file);
+    return status;
+}
+
+/* Without its magic, or cut off, it is damaged; with another head it is another run's. */
+static tc_status check(const tc_snapshot *s, const uint8_t *file, size_t size, const uint8_t *expected, size_t head,
+                       tc_error *error) {
+    char sum[TC_DIGEST_TEXT];
+    const size_t summed = size > TC_DIGEST_TEXT ? size - TC_DIGEST_TEXT : 0;
+    digest_of(file, summed, sum);
+    if (size < head + TC_DIGEST_TEXT || memcmp(file, magic, sizeof magic) || memcmp(file + summed, sum, sizeof sum))
+        return tc_raise(error, TC_INVALID, "%s: a damaged snapshot of a crafting; remove it to start anew", s->path);
+    if (memcmp(file, expected, head) || size != size_of_file(s))
+        return tc_raise(error, TC_INVALID,
+                        "%s: a snapshot of another crafting (method, options, data, networks or seed differ); remove "
+                        "it or name another file",
+                        s->path);
+    return TC_OK;
+}
+
+static void put_back(const tc_snapshot *s, const uint8_t *at) {
+    for (int i = 0; i < s->pieces; at += s->piece[i++].bytes) {
+        const tc_piece *piece = &s->piece[i];
+        if (piece->on_device)
+            s->device->k->upload_bytes(s->device, piece->at, at, piece->bytes);
+        else
+            memcpy(piece->at, at, piece->bytes);
+    }
+}
+
+tc_status tc_snapshot_load(tc_snapshot *s, bool *found, tc_error *error) {
+    tc_status status = TC_OK;
+    uint8_t *file = NULL, *expected = NULL;
+    size_t size = 0;
+    *found = s->path && tc_file_exists(s->path);
+    if (!*found) return TC_OK;
+    TC_TRY(tc_new(&expected, size_of_file(s), 1, error));
+    const size_t head = (size_t)(lay_head(s, expected) - expected);
+    TC_TRY(tc_file_read(s->path, size_of_file(s), &file, &size, error));
+    TC_TRY(check(s, file, size, expected, head, error));
+    put_back(s, file + head);
+done:
+    free(file);
+    free(expected);
+    return status;
+}
+
+void tc_snapshot_remove(const tc_snapshot *snapshot) {
+    if (snapshot->path) remove(snapshot->path);
+}
