@@ -1,6 +1,7 @@
 # What the program does around GPUs: says what is missing before anything is done, spreads its workers over what there
 # is, and stores nothing that a failed one has computed. $3: a plug-in that passes the processor off as GPUs (lent_gpu.c).
-mpirun=$2 lent=$3
+mpirun=$2
+case $3 in /*) lent=$3 ;; *) lent=$PWD/$3 ;; esac
 set -- "$1" "$2" "$4"
 . "$(dirname "$0")/studies.sh"
 export TOCSIN_CUDA_PLUGIN=$lent

@@ -19,7 +19,18 @@ static void test_open(void **state) {
     tc_device_close(NULL);
 }
 
-/* Backends fill in the whole table: a missing kernel would be found by a user. */
+/* What a device may leave out, as device.h says. */
+static const size_t optional[] = {offsetof(tc_kernels, health), offsetof(tc_kernels, record_begin),
+                                  offsetof(tc_kernels, record_end), offsetof(tc_kernels, replay),
+                                  offsetof(tc_kernels, recording_free)};
+
+static bool may_be_missing(size_t offset) {
+    for (size_t i = 0; i < sizeof optional / sizeof *optional; i++)
+        if (optional[i] == offset) return true;
+    return false;
+}
+
+/* Backends fill in the rest of the table: a missing kernel would be found by a user. */
 static void test_table_is_full(void **state) {
     (void)state;
     static const char *const names[] = {"reference", "cpu"};
@@ -30,7 +41,7 @@ static void test_table_is_full(void **state) {
         void (*entry[sizeof(tc_kernels) / sizeof(void (*)(void))])(void);
         memcpy(entry, device->k, sizeof entry);
         for (size_t e = 0; e < sizeof entry / sizeof *entry; e++)
-            if (!entry[e]) fail_msg("%s: kernel %zu is missing", names[i], e);
+            if (!entry[e] && !may_be_missing(e * sizeof *entry)) fail_msg("%s: kernel %zu is missing", names[i], e);
         tc_device_close(device);
     }
 }
