@@ -19,7 +19,7 @@ static tc_model *perceptron(const tc_dataset *data) {
     tc_graph *g = tc_graph_begin("perceptron", data->height, data->width, data->channels, data->classes);
     tc_node x = tc_graph_flatten(g, tc_graph_input(g));
     for (int i = 0; i < 2; i++) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof name, "fc%d", i);
         x = tc_graph_relu(g, tc_graph_linear(g, name, x, 20, true));
         x = tc_graph_dropout(g, x, 0.2 + 0.2 * i);
