@@ -11,12 +11,9 @@
 static tc_status open_cuda(tc_device *device, tc_error *error) {
     const tc_plugin *plugin;
     const tc_status status = tc_plugin_find(&plugin, error);
-    return status == TC_OK ? plugin->open(device, error) : status;
-}
-
-static void close_cuda(tc_device *device) {
-    const tc_plugin *plugin;
-    if (tc_plugin_find(&plugin, NULL) == TC_OK) plugin->close(device);
+    if (status != TC_OK) return status;
+    device->close = plugin->close;
+    return plugin->open(device, error);
 }
 
 static tc_status look_cuda(const tc_device_options *options, tc_device_facts *facts, tc_error *error) {
@@ -28,12 +25,12 @@ static tc_status look_cuda(const tc_device_options *options, tc_device_facts *fa
 static const struct {
     const char *name;
     tc_status (*open)(tc_device *device, tc_error *error);
-    void (*close)(tc_device *device);
+    void (*close)(tc_device *device); /* NULL: open says who */
     tc_status (*look)(const tc_device_options *options, tc_device_facts *facts, tc_error *error); /* NULL: no need to */
 } backends[] = {
     {"cpu", tc_cpu_open, tc_cpu_close, NULL},
     {"reference", tc_reference_open, tc_reference_close, NULL},
-    {"cuda", open_cuda, close_cuda, look_cuda},
+    {"cuda", open_cuda, NULL, look_cuda},
 };
 enum { BACKENDS = sizeof backends / sizeof *backends };
 
@@ -62,6 +59,7 @@ tc_status tc_device_open_with(const tc_device_options *options, tc_device **devi
     tc_status status = tc_new(&made, 1, sizeof *made, error);
     if (status != TC_OK) return status;
     made->name = backends[which].name;
+    made->close = backends[which].close;
     made->options = *options;
     made->options.name = made->name;
     made->threads = options->threads > 0 ? options->threads : omp_get_num_procs();
@@ -79,8 +77,23 @@ tc_status tc_device_open(const char *name, int threads, tc_device **device, tc_e
 
 void tc_device_close(tc_device *device) {
     if (!device) return;
-    backends[find(device->name)].close(device);
+    device->close(device);
     free(device);
+}
+
+static bool fits(int in, int out, const tc_convolution *g) {
+    return in + 2 * g->padding >= g->kernel && out == (in + 2 * g->padding - g->kernel) / g->stride + 1;
+}
+
+tc_status tc_convolution_check(const tc_convolution *g, tc_error *error) {
+    const bool sane = g->kernel > 0 && g->stride > 0 && g->padding >= 0 && g->groups > 0 && g->in.n == g->out.n &&
+                      g->in.c % g->groups == 0 && g->out.c % g->groups == 0;
+    if (sane && fits(g->in.h, g->out.h, g) && fits(g->in.w, g->out.w, g)) return TC_OK;
+    return tc_raise(error, TC_INVALID,
+                    "convolution: %dx%dx%d to %dx%dx%d does not fit kernel %d, stride %d, padding %d, groups %d; "
+                    "check the network's geometry",
+                    g->in.h, g->in.w, g->in.c, g->out.h, g->out.w, g->out.c, g->kernel, g->stride, g->padding,
+                    g->groups);
 }
 
 tc_status tc_device_reals(tc_device *device, size_t count, void *pointer, tc_error *error) {

@@ -47,6 +47,9 @@ typedef struct tc_convolution {
     bool tangents;     /* the second set of packed weights, Ẇ, will be asked for */
 } tc_convolution;
 
+/* For conv_create: whether shapes and window belong together. */
+tc_status tc_convolution_check(const tc_convolution *geometry, tc_error *error);
+
 typedef struct tc_conv_plan tc_conv_plan;
 enum { TC_WEIGHTS = 0, TC_WEIGHTS_T = 1 }; /* which packed weights: W or its tangent Ẇ */
 
@@ -407,6 +410,7 @@ struct tc_device {
     uint64_t allocations;     /* how often allocate or …_create was called: must stand still while training */
     size_t bytes, peak_bytes; /* on the device, now and at most */
     void *state;              /* the backend's own */
+    void (*close)(tc_device *device);
 };
 
 /* What somebody who repeats a result has to know of a device beside the processor. */

@@ -100,12 +100,14 @@ holds 'the first data again' "$tocsin" run "$spec" $own --out own --resume --qui
 # a blob that is lost or damaged while nobody looks is made again
 "$tocsin" run "$spec" $long --out patched --jobs 1 --quiet >out.txt 2>&1 &
 pid=$!
-while [ -z "$(ls patched/work/*.poison 2>/dev/null)" ] && kill -0 $pid 2>/dev/null; do sleep 0.02; done
+while [ -z "$(cd patched 2>/dev/null && ls work/*.poison 2>/dev/null)" ] && kill -0 $pid 2>/dev/null; do sleep 0.02; done
 kill -9 $pid
 wait $pid 2>/dev/null
-for file in patched/work/*.poison; do [ ! -e "$file" ] || head -c 100 "$file" >cut && mv cut "$file"; done
-for file in patched/work/*.checkpoint; do [ ! -e "$file" ] || { head -c 100 "$file" >cut && mv cut "$file"; }; done
-rm -f patched/work/*.safetensors
+(
+    cd patched || exit
+    for file in work/*.poison work/*.checkpoint; do [ ! -e "$file" ] || { head -c 100 "$file" >cut && mv cut "$file"; }; done
+    rm -f work/*.safetensors
+)
 holds 'resume without blobs' "$tocsin" run "$spec" $long --out patched --resume --quiet --jobs 2
 same 'as if nothing had been lost' whole patched
 

@@ -51,22 +51,6 @@ static const int way_count[] = {[TC_F32_MATHS] = 1, [TC_TF32_MATHS] = 1, [TC_BF1
 
 /* ---- descriptions ---- */
 
-static bool fits(int in, int out, const tc_convolution *g) {
-    return in + 2 * g->padding >= g->kernel && out == (in + 2 * g->padding - g->kernel) / g->stride + 1;
-}
-
-static tc_status check_geometry(const tc_convolution *g, tc_error *error) {
-    const bool sane = g->kernel > 0 && g->stride > 0 && g->padding >= 0 && g->groups > 0 && g->in.n == g->out.n &&
-                      g->in.c % g->groups == 0 && g->out.c % g->groups == 0 && g->in.block == g->in.c &&
-                      g->out.block == g->out.c && tc_shape_abreast(g->in) == 1 && tc_shape_abreast(g->out) == 1;
-    if (sane && fits(g->in.h, g->out.h, g) && fits(g->in.w, g->out.w, g)) return TC_OK;
-    return tc_raise(error, TC_INVALID,
-                    "convolution: %dx%dx%d to %dx%dx%d does not fit kernel %d, stride %d, padding %d, groups %d; "
-                    "check the network's geometry",
-                    g->in.h, g->in.w, g->in.c, g->out.h, g->out.w, g->out.c, g->kernel, g->stride, g->padding,
-                    g->groups);
-}
-
 /* A plan that cannot be made is no failure of the device, which goes on. */
 static tc_status refuse(const tc_conv_plan *plan, const char *why, tc_error *error) {
     const tc_convolution *g = &plan->g;
@@ -209,7 +193,7 @@ tc_status tc_cuda_conv_create(tc_device *device, const tc_convolution *geometry,
     tc_conv_plan *made = NULL;
     tc_status status = TC_OK;
     *plan = NULL;
-    TC_TRY(check_geometry(geometry, error));
+    TC_TRY(tc_convolution_check(geometry, error));
     TC_TRY(tc_new(&made, 1, sizeof *made, error));
     made->device = device;
     made->g = *geometry;

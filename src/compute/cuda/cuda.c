@@ -58,12 +58,21 @@ done:
     return status;
 }
 
+/* The driver would give memory back to the system whenever somebody waits. */
+static bool keep_memory(tc_device *device) {
+    cudaMemPool_t pool;
+    uint64_t all = UINT64_MAX;
+    return tc_cuda_went(device, cudaDeviceGetDefaultMemPool(&pool, device->options.index), "asking for the pool") &&
+           tc_cuda_went(device, cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &all),
+                        "keeping the pool's memory");
+}
+
 static tc_status make(tc_device *device, tc_error *error) {
     tc_cuda_state *state = tc_cuda_state_of(device);
     tc_status status = TC_OK;
     void *memory = NULL;
     if (!tc_cuda_went(device, cudaStreamCreateWithFlags(&state->stream, cudaStreamNonBlocking), "making a stream") ||
-        !tc_cuda_dnn_went(device, cudnnCreate(&state->dnn), "opening cuDNN") ||
+        !keep_memory(device) || !tc_cuda_dnn_went(device, cudnnCreate(&state->dnn), "opening cuDNN") ||
         !tc_cuda_dnn_went(device, cudnnSetStream(state->dnn, state->stream), "opening cuDNN") ||
         !tc_cuda_blas_went(device, cublasLtCreate(&state->blas), "opening cuBLAS") ||
         !tc_cuda_went(device, cudaMallocHost(&memory, TC_CUDA_STAGE), "allocating pinned memory"))

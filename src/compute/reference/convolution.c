@@ -20,21 +20,6 @@ struct tc_conv_plan {
 
 /* ---- plans ---- */
 
-static bool fits(int in, int out, const tc_convolution *g) {
-    return in + 2 * g->padding >= g->kernel && out == (in + 2 * g->padding - g->kernel) / g->stride + 1;
-}
-
-static tc_status check(const tc_convolution *g, tc_error *error) {
-    const bool sane = g->kernel > 0 && g->stride > 0 && g->padding >= 0 && g->groups > 0 && g->in.n == g->out.n &&
-                      g->in.c % g->groups == 0 && g->out.c % g->groups == 0;
-    if (sane && fits(g->in.h, g->out.h, g) && fits(g->in.w, g->out.w, g)) return TC_OK;
-    return tc_raise(error, TC_INVALID,
-                    "convolution: %dx%dx%d to %dx%dx%d does not fit kernel %d, stride %d, padding %d, groups %d; "
-                    "check the network's geometry",
-                    g->in.h, g->in.w, g->in.c, g->out.h, g->out.w, g->out.c, g->kernel, g->stride, g->padding,
-                    g->groups);
-}
-
 static tc_status channel_table(tc_shape shape, size_t **table, tc_error *error) {
     const tc_status status = tc_new(table, (size_t)shape.c, sizeof **table, error);
     if (status == TC_OK)
@@ -47,7 +32,7 @@ tc_status tc_reference_conv_create(tc_device *device, const tc_convolution *geom
     tc_status status = TC_OK;
     tc_conv_plan *made = NULL;
     *plan = NULL;
-    TC_TRY(check(geometry, error));
+    TC_TRY(tc_convolution_check(geometry, error));
     TC_TRY(tc_new(&made, 1, sizeof *made, error));
     made->g = *geometry;
     made->ins = geometry->in.c / geometry->groups;

@@ -237,6 +237,15 @@ cudaError_t cudaFreeAsync(void *memory, cudaStream_t stream) {
     return cudaSuccess;
 }
 
+cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t *pool, int) {
+    *pool = nullptr;
+    return cudaSuccess;
+}
+
+cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t, cudaMemPoolAttr attribute, void *) {
+    return attribute == cudaMemPoolAttrReleaseThreshold ? cudaSuccess : fails(cudaErrorInvalidValue);
+}
+
 cudaError_t cudaMallocHost(void **memory, size_t bytes) {
     *memory = malloc(bytes);
     if (!*memory) return fails(cudaErrorMemoryAllocation);
