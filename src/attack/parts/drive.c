@@ -195,7 +195,6 @@ tc_status tc_drive_end(tc_drive *s, tc_poison **poison, tc_craft_report *report,
     tc_crowd_round(&s->crowd, images);
     TC_TRY(tc_drive_judge(s, &sight, error));
     TC_TRY(tc_threat_poison(job->dataset, job->threat, images, poison, error));
-    tc_snapshot_remove(&s->snapshot);
     if (job->progress) job->progress(job->context, 1, sight.loss);
     if (!report) goto done;
     *report = (tc_craft_report){

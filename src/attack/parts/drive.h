@@ -75,7 +75,7 @@ tc_status tc_drive_round(tc_drive *drive, tc_status (*move)(void *context, int64
 tc_status tc_drive_move(tc_drive *drive, int64_t steps, double length, tc_stream stream, tc_error *error);
 /* All of it, the mean over the networks. */
 tc_status tc_drive_judge(tc_drive *drive, tc_sight *sight, tc_error *error);
-/* Rounds to 8 bits; *poison, what it is worth and what it took; the snapshot goes. */
+/* Rounds to 8 bits; *poison, what it is worth and what it took. */
 tc_status tc_drive_end(tc_drive *drive, tc_poison **poison, tc_craft_report *report, tc_error *error);
 
 #endif
