@@ -5,6 +5,7 @@
 
 #include "compute/device.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,18 @@ static inline tc_status open_device(const char *name, int threads, tc_device **d
     for (int i = 0; precision && i < 3; i++)
         if (!strcmp(precision, names[i])) options.precision = (tc_precision)i;
     return tc_device_open_with(&options, device, error);
+}
+
+/* From here on devices are opened in bf16. False, and said, where the GPU cannot: then there is nothing to test. */
+static inline bool ask_for_bf16(const char *name) {
+    tc_device *device = NULL;
+    tc_error error = {0};
+    setenv("TOCSIN_TEST_PRECISION", "bf16", 1);
+    const tc_status status = open_device(tested_device(name), 1, &device, &error);
+    if (status == TC_OK) tc_device_close(device);
+    const bool too_old = status == TC_INVALID && strstr(error.message, "nor bf16");
+    if (too_old) printf("nothing to test: %s\n", error.message);
+    return !too_old;
 }
 
 #endif

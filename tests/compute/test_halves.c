@@ -1,8 +1,8 @@
 /* Every kernel that takes activations in bf16 (compute/shape.h) against the oracle on the same numbers: what it gives
  * the parameters is exact, what it leaves as an activation is rounded once. */
-#include "../pairs.h"
+#include "pairs.h"
 
-#include "../geometries.h"
+#include "geometries.h"
 
 /* ---- activations of both devices ---- */
 
@@ -339,6 +339,7 @@ static void test_convolution_mixed(void **state) {
 }
 
 int main(void) {
+    if (!ask_for_bf16("cuda")) return 0;
     const struct CMUnitTest tests[] = {
         PAIR_TEST(test_rounding),    PAIR_TEST(test_activations),       PAIR_TEST(test_pools),
         PAIR_TEST(test_moves),       PAIR_TEST(test_channels),          PAIR_TEST(test_norm),
