@@ -7,7 +7,7 @@
 #include "nn/plan.h"
 #include "zoo/zoo.h"
 
-static const tc_pass_options training = {.batch = 12, .mode = TC_TRAIN, .want = TC_WANT_GRAD_THETA};
+static const tc_pass_options training = {.batch = 8, .mode = TC_TRAIN, .want = TC_WANT_GRAD_THETA};
 
 static tc_model *built(const char *name, int side, int channels, const char *const *settings) {
     tc_model *model = NULL;
@@ -85,8 +85,8 @@ static void test_zoo(void **state) {
         bool halves;
     } rows[] = {
         {"cnn", {"width=3"}, 8, 1, true},       {"lenet", {"width=3"}, 12, 2, true},
-        {"convnet", {"width=3"}, 10, 3, true},  {"vgg11", {"width=4"}, 32, 1, true},
-        {"resnet18", {"width=8"}, 12, 3, true}, {"mobilenetv2", {"width=8"}, 16, 3, true},
+        {"convnet", {"width=3"}, 10, 3, true},  {"vgg11", {"width=2"}, 32, 1, true},
+        {"resnet18", {"width=8"}, 12, 3, true}, {"mobilenetv2", {"width=8"}, 12, 3, true},
         {"mlp", {"width=9"}, 5, 2, false},      {"vit", {"width=8", "heads=2"}, 8, 3, false},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
