@@ -113,7 +113,7 @@ static tc_status descend(bull *b, tc_error *error) {
             TC_RAISE(TC_FAILED, "bullseye-polytope: the distance is not a number; train the surrogate again");
         tc_descent_step(&b->descent, tc_decayed(rate, o->decay, step, o->steps), step, o->sign);
         b->steps++;
-        TC_TRY(tc_craft_tell(&b->snapshot, b->steps, o->steps, value, error));
+        TC_TRY(tc_craft_tell(&b->snapshot, (double)b->steps / (double)o->steps, value, error));
     }
 done:
     return status;

@@ -97,7 +97,7 @@ static tc_status ascend(climb *c, tc_error *error) {
         device->k->axpby(device, values, 1, c->step, 1, c->delta.delta);
         tc_perturbation_project(&c->delta);
         c->steps++;
-        TC_TRY(tc_craft_tell(&c->snapshot, c->steps, c->options->steps, -loss, error));
+        TC_TRY(tc_craft_tell(&c->snapshot, (double)c->steps / (double)c->options->steps, -loss, error));
     }
 done:
     return status;

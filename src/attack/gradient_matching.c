@@ -78,7 +78,7 @@ static tc_status run(matching *m, tc_error *error) {
         const double loss = tc_brew_step(&m->brew, stream, step);
         m->steps++;
         if (step == steps - 1) keep_if_best(m);
-        TC_TRY(tc_craft_tell(&m->snapshot, m->steps, all, loss, error));
+        TC_TRY(tc_craft_tell(&m->snapshot, (double)m->steps / (double)all, loss, error));
     }
 done:
     return status;

@@ -184,7 +184,7 @@ static tc_status run(hidden *h, tc_error *error) {
         device->k->axpby(device, h->delta.values, -rate * 255 * 255, h->gradient, 1, h->delta.delta);
         tc_perturbation_project(&h->delta);
         h->steps++;
-        TC_TRY(tc_craft_tell(&h->snapshot, h->steps, o->steps, distance, error));
+        TC_TRY(tc_craft_tell(&h->snapshot, (double)h->steps / (double)o->steps, distance, error));
     }
 done:
     return status;

@@ -41,7 +41,6 @@
 #include "data/augment.h"
 #include "train/passes.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -238,20 +237,13 @@ static void plan_work(meta *m) {
 }
 
 static tc_status tell(meta *m, double work, double objective, tc_error *error) {
-    const tc_craft_job *job = m->job;
     m->at.done += work;
-    if (job->progress) job->progress(job->context, fmin(m->at.done / m->all, 1), objective);
-    return tc_snapshot_pause(&m->snapshot, m->at.step, m->options->steps, error);
+    return tc_craft_tell(&m->snapshot, fmin(m->at.done / m->all, 1), objective, error);
 }
 
 /* What came of growing older. An epoch that is stopped leaves its network as it was before. */
 static tc_status grown(meta *m, tc_status status, tc_error *error) {
-    if (status != TC_INTERRUPTED) return status;
-    const tc_status saved = tc_snapshot_save(&m->snapshot, error);
-    if (saved != TC_OK) return saved;
-    return tc_raise(error, TC_INTERRUPTED, "meta-poison: stopped in step %" PRId64 " of %" PRId64 "; %s",
-                    m->at.step + 1, m->options->steps,
-                    m->snapshot.path ? "run again with the same settings to go on" : "nothing was kept");
+    return status == TC_INTERRUPTED ? tc_craft_stop(&m->snapshot, fmin(m->at.done / m->all, 1), error) : status;
 }
 
 static tc_status look_and_grow(meta *m, int i, tc_stream stream, tc_error *error) {
@@ -291,8 +283,8 @@ static tc_status begin(meta *m, tc_error *error) {
     while (m->at.begun < m->stagger.count) {
         const int i = (int)m->at.begun;
         TC_TRY(grown(m, tc_stagger_begin(&m->stagger, i, error), error));
-        m->at.begun++;
-        TC_TRY(tell(m, (double)tc_stagger_first_age(&m->stagger, i), NAN, error));
+        m->at.begun += m->stagger.model[i].age == tc_stagger_first_age(&m->stagger, i);
+        TC_TRY(tell(m, 1, NAN, error));
     }
 done:
     return status;

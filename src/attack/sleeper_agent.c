@@ -87,9 +87,13 @@ typedef struct sleeper {
 
 /* ---- what is told ---- */
 
-static void tell(const sleeper *s, double under_way) {
+static double share_of(const sleeper *s, double done) {
+    return fmin(done / s->work, 1);
+}
+
+static void tell(const sleeper *s, double done) {
     const tc_craft_job *job = s->given;
-    if (job->progress) job->progress(job->context, fmin((s->at.done + under_way) / s->work, 1), s->at.loss);
+    if (job->progress) job->progress(job->context, share_of(s, done), s->at.loss);
 }
 
 static bool asked_to_stop(void *context) {
@@ -101,7 +105,7 @@ static tc_status tell_selected(void *context, tc_error *error) {
     sleeper *s = context;
     s->at.gradients++;
     s->at.done += GRADIENT_WORK;
-    tell(s, 0);
+    tell(s, s->at.done);
     if (asked_to_stop(s))
         return tc_raise(error, TC_INTERRUPTED, "sleeper-agent: stopped before its first step; nothing was kept");
     return TC_OK;
@@ -113,7 +117,7 @@ static double work_of_training(const sleeper *s, int64_t epochs) {
 
 static void tell_trained(void *context, const tc_epoch_report *report, double fraction) {
     const sleeper *s = context;
-    tell(s, fraction * work_of_training(s, report->epochs));
+    tell(s, s->at.done + fraction * work_of_training(s, report->epochs));
 }
 
 /* ---- re-training ---- */
@@ -208,8 +212,7 @@ static tc_status run(sleeper *s, tc_error *error) {
         aimed = true;
         s->at.loss = tc_brew_step(&s->brew, stream, s->at.steps++);
         s->at.done += work;
-        tell(s, 0);
-        TC_TRY(tc_snapshot_pause(&s->snapshot, s->at.steps, steps, error));
+        TC_TRY(tc_craft_tell(&s->snapshot, share_of(s, s->at.done), s->at.loss, error));
     }
     if (!aimed) TC_TRY(aim(s, error)); /* gone on with after the last step: to judge by */
 done:

@@ -17,11 +17,10 @@
 
 /* Where it stands, as it is saved. */
 typedef struct tc_drive_place {
-    int64_t from;   /* the first poison that is still to be moved in this round */
-    int64_t aimed;  /* v̂ of this round is found */
-    int64_t steps;  /* of δ, so far */
-    double done;    /* work */
-    double seconds; /* spent by those who were stopped before */
+    int64_t from;  /* the first poison that is still to be moved in this round */
+    int64_t aimed; /* v̂ of this round is found */
+    int64_t steps; /* of δ, so far */
+    double done;   /* work */
 } tc_drive_place;
 
 typedef struct tc_drive_count {
@@ -36,8 +35,7 @@ typedef struct tc_drive {
     tc_onlooker *eyes; /* [count] */
     int count;
     tc_drive_place at;
-    double all;     /* work */
-    double started; /* clock reading */
+    double all; /* work */
     /* What a snapshot says: `at` and the eyes' counters as they were at the last mark, for what was done since is done
      * again. */
     tc_drive_place mark;

@@ -4,7 +4,6 @@
 #include "base/file.h"
 #include "train/clock.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -247,20 +246,20 @@ double tc_snapshot_seconds(const tc_snapshot *s) {
 
 /* ---- between two steps ---- */
 
-tc_status tc_snapshot_pause(tc_snapshot *s, int64_t taken, int64_t all, tc_error *error) {
+tc_status tc_craft_stop(tc_snapshot *s, double share, tc_error *error) {
     tc_status status = TC_OK;
-    const bool stop = s->job->stop && s->job->stop(s->job->context);
-    if (stop || tc_snapshot_due(s)) TC_TRY(tc_snapshot_save(s, error));
-    if (stop)
-        TC_RAISE(TC_INTERRUPTED, "%s: stopped after %" PRId64 " of %" PRId64 " steps; %s", s->method, taken, all,
-                 s->path ? "run again with the same settings to go on" : "nothing was kept");
+    TC_TRY(tc_snapshot_save(s, error));
+    TC_RAISE(TC_INTERRUPTED, "%s: stopped at %.0f %%; %s", s->method, 100 * share,
+             s->path ? "run again with the same settings to go on" : "nothing was kept");
 done:
     return status;
 }
 
-tc_status tc_craft_tell(tc_snapshot *s, int64_t taken, int64_t all, double objective, tc_error *error) {
-    if (s->job->progress) s->job->progress(s->job->context, (double)taken / (double)all, objective);
-    return tc_snapshot_pause(s, taken, all, error);
+tc_status tc_craft_tell(tc_snapshot *s, double share, double objective, tc_error *error) {
+    const tc_craft_job *job = s->job;
+    if (job->progress) job->progress(job->context, share, objective);
+    if (job->stop && job->stop(job->context)) return tc_craft_stop(s, share, error);
+    return tc_snapshot_due(s) ? tc_snapshot_save(s, error) : TC_OK;
 }
 
 /* ---- what lies beside it, and the end of both ---- */

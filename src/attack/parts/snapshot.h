@@ -7,8 +7,8 @@
  * renamed: there is always one whole snapshot. It stays when the poison is made, until its owner has put that away
  * (tc_craft_forget).
  *
- * A method whose loop goes by steps creates one, names its pieces, loads it, and calls tc_craft_tell after each step:
- * whatever is in the pieces then must be what the next step begins with. */
+ * A method creates one, names its pieces, loads it, and calls tc_craft_tell between its steps: whatever is in the
+ * pieces then must be what the next step begins with. */
 #ifndef TC_ATTACK_PARTS_SNAPSHOT_H
 #define TC_ATTACK_PARTS_SNAPSHOT_H
 
@@ -53,10 +53,11 @@ tc_status tc_snapshot_load(tc_snapshot *snapshot, bool *found, tc_error *error);
 /* Seconds spent so far, with those of whoever was stopped before. */
 double tc_snapshot_seconds(const tc_snapshot *snapshot);
 
-/* After step `taken`: whether to go on. Saves when it is time, or when not to: TC_INTERRUPTED. */
-tc_status tc_snapshot_pause(tc_snapshot *snapshot, int64_t taken, int64_t all, tc_error *error);
-/* The same, having told how far the method has come. */
-tc_status tc_craft_tell(tc_snapshot *snapshot, int64_t taken, int64_t all, double objective, tc_error *error);
+/* Tells how far the method has come, a share of its work, with what objective (NaN: not known). Saves when it is time,
+ * asks whether to go on, and stops if not. */
+tc_status tc_craft_tell(tc_snapshot *snapshot, double share, double objective, tc_error *error);
+/* Saves, and says with TC_INTERRUPTED how to go on: for who has been told to stop elsewhere, in a training. */
+tc_status tc_craft_stop(tc_snapshot *snapshot, double share, tc_error *error);
 
 /* Where a training within the crafting keeps its own checkpoint: path := "" where nothing is kept. */
 tc_status tc_snapshot_training(const tc_snapshot *snapshot, char path[TC_PATH_SIZE], tc_error *error);

@@ -65,11 +65,8 @@ int64_t tc_stagger_first_age(const tc_stagger *s, int m) {
 }
 
 tc_status tc_stagger_begin(tc_stagger *s, int m, tc_error *error) {
-    tc_status status = TC_OK;
     if (!s->model[m].age) renew(s, m);
-    while (s->model[m].age < tc_stagger_first_age(s, m)) TC_TRY(train_an_epoch(s, m, error));
-done:
-    return status;
+    return train_an_epoch(s, m, error);
 }
 
 tc_status tc_stagger_advance(tc_stagger *s, int m, tc_error *error) {

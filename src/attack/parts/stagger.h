@@ -41,7 +41,7 @@ int64_t tc_stagger_generations(const tc_stagger *stagger);
 enum { TC_STAGGER_PIECES = 4 };
 void tc_stagger_keep(tc_stagger *stagger, tc_snapshot *snapshot);
 
-/* Brings network m to the age it begins with; how many epochs that takes. */
+/* One epoch more of those before network m is of the age it begins with; how many there are. */
 tc_status tc_stagger_begin(tc_stagger *stagger, int m, tc_error *error);
 int64_t tc_stagger_first_age(const tc_stagger *stagger, int m);
 /* One more epoch, the first of a new network if the old one is at its end. */
