@@ -47,7 +47,7 @@ break_off() { # SIGNAL FILE ARGUMENTS…
 # ---- craft: a poison is under way, and, of Sleeper Agent, a network within it ----
 glyphs='--threads 1 --set dataset.source=glyphs --set dataset.train_per_class=12 --set dataset.test_per_class=4 --set surrogate.model=lenet
         --set victim.model=lenet --set threat.ratio=0.05'
-matching="$glyphs $often --set attacks.1.name=gradient-matching --set attacks.1.steps=$((60 / slow)) --set attacks.1.restarts=3"
+matching="$glyphs $often --set attacks.1.name=gradient-matching --set attacks.1.steps=$((45 / slow)) --set attacks.1.restarts=3"
 holds 'a surrogate' "$tocsin" train $glyphs --network surrogate --set surrogate.train.epochs=2 --out w.safetensors --quiet
 holds 'craft undisturbed' "$tocsin" craft $matching --surrogate w.safetensors --out whole --quiet
 holds 'craft where an earlier poison is' "$tocsin" craft $matching --surrogate w.safetensors --out whole --quiet --resume
@@ -159,11 +159,11 @@ same 'as if never killed in its training' awake slept
 
 # ---- protect: networks before, the noise, networks afterwards ----
 holds 'pictures' "$tocsin" data convert glyphs --set train_per_class=12 --set test_per_class=4 --format images --out given
-lenet="$often --set surrogate.model=lenet --set victim.model=lenet --set surrogate.train.epochs=$((20 / slow)) --set victim.train.epochs=$((20 / slow))
+lenet="$often --set surrogate.model=lenet --set victim.model=lenet --set surrogate.train.epochs=$((12 / slow)) --set victim.train.epochs=$((12 / slow))
        --set surrogate.train.rate=0.02 --set victim.train.rate=0.02"
 for method in error-max error-min; do
-    steps="--set attacks.1.steps=$((15 / slow))"
-    [ $method = error-max ] || steps="--set attacks.1.steps=3 --set attacks.1.epochs=$((6 / slow)) --set attacks.1.model_steps=3 --set attacks.1.stop=0"
+    steps="--set attacks.1.steps=$((9 / slow))"
+    [ $method = error-max ] || steps="--set attacks.1.steps=3 --set attacks.1.epochs=$((4 / slow)) --set attacks.1.model_steps=3 --set attacks.1.stop=0"
     make="protect given --method $method $lenet $steps"
     holds "$method undisturbed" "$tocsin" $make --out $method --quiet
     for part in surrogate-0 craft originals protected; do
