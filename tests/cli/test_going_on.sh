@@ -58,7 +58,7 @@ while [ $status != 0 ] && [ $rounds -lt 100 ]; do # at many moments, until one a
     rounds=$((rounds + 1))
     "$tocsin" craft $matching --surrogate w.safetensors --out killed --resume --quiet >out.txt 2>err.txt &
     pid=$!
-    sleep "$(python3 -c "import random; random.seed($rounds); print($slow * random.uniform(0.02, 0.1 + 0.05 * $rounds))")"
+    sleep "$(python3 -c "import random; random.seed($rounds); print($slow * random.uniform(0.01, 0.03 + 0.02 * $rounds))")"
     kill -9 $pid 2>/dev/null
     wait $pid 2>/dev/null
     status=$?
@@ -159,7 +159,7 @@ same 'as if never killed in its training' awake slept
 
 # ---- protect: networks before, the noise, networks afterwards ----
 holds 'pictures' "$tocsin" data convert glyphs --set train_per_class=12 --set test_per_class=4 --format images --out given
-lenet="$often --set surrogate.model=lenet --set victim.model=lenet --set surrogate.train.epochs=$((12 / slow)) --set victim.train.epochs=$((12 / slow))
+lenet="$often --set surrogate.model=lenet --set victim.model=lenet --set surrogate.train.epochs=$((20 / slow)) --set victim.train.epochs=$((20 / slow))
        --set surrogate.train.rate=0.02 --set victim.train.rate=0.02"
 for method in error-max error-min; do
     steps="--set attacks.1.steps=$((9 / slow))"
