@@ -56,9 +56,10 @@ same 'the same again' whole whole
 status=1 rounds=0
 while [ $status != 0 ] && [ $rounds -lt 100 ]; do # at many moments, until one attempt comes to its end
     rounds=$((rounds + 1))
+    pause=$(python3 -c "import random; random.seed($rounds); print($slow * random.uniform(0.01, 0.05 + 0.03 * $rounds))")
     "$tocsin" craft $matching --surrogate w.safetensors --out killed --resume --quiet >out.txt 2>err.txt &
     pid=$!
-    sleep "$(python3 -c "import random; random.seed($rounds); print($slow * random.uniform(0.01, 0.03 + 0.02 * $rounds))")"
+    sleep "$pause"
     kill -9 $pid 2>/dev/null
     wait $pid 2>/dev/null
     status=$?
