@@ -52,8 +52,9 @@ typedef struct matching {
     const matching_options *options;
     tc_brew brew;
     uint8_t *rounded, *best; /* host: 8-bit poisons of this restart and of the best */
-    double best_loss;
-    int64_t steps; /* taken so far, over all restarts */
+    double best_loss, loss;  /* the second: of the last step that was asked */
+    double asked;            /* clock reading */
+    int64_t steps;           /* taken so far, over all restarts */
 } matching;
 
 /* ---- the algorithm ---- */
@@ -64,9 +65,9 @@ static tc_status run_restart(matching *m, int64_t restart, tc_error *error) {
     const int64_t all = m->options->brew.steps * m->options->restarts;
     tc_brew_start(&m->brew, stream);
     for (int64_t step = 0; step < m->options->brew.steps; step++) {
-        const double loss = tc_brew_step(&m->brew, stream, step);
+        tc_brew_step(&m->brew, stream, step, tc_craft_looks(m->job, &m->asked) ? &m->loss : NULL);
         m->steps++;
-        TC_TRY(tc_craft_tell(m->job, "gradient-matching", m->steps, all, loss, error));
+        TC_TRY(tc_craft_tell(m->job, "gradient-matching", m->steps, all, m->loss, error));
     }
 done:
     return status;
@@ -93,6 +94,7 @@ static tc_status prepare(matching *m, tc_error *error) {
     TC_TRY(tc_new(&m->rounded, m->brew.delta.values, 1, error));
     TC_TRY(tc_new(&m->best, m->brew.delta.values, 1, error));
     m->best_loss = INFINITY;
+    m->loss = NAN;
 done:
     return status;
 }

@@ -69,7 +69,7 @@ typedef struct sleeper {
     uint8_t *marked;          /* [sources][h][w][c] */
     uint8_t *rounded;         /* [poisons][h][w][c] */
     double work, done, begun; /* all, so far, and before the training under way */
-    double loss;              /* φ of the last step */
+    double loss, asked;       /* φ of the last step that was looked at, and when that was */
     int64_t steps, gradients, trainings;
 } sleeper;
 
@@ -169,7 +169,7 @@ static tc_status run(sleeper *s, tc_error *error) {
     TC_TRY(aim(s, round, error));
     tc_brew_start(&s->brew, stream);
     while (s->steps < steps) {
-        s->loss = tc_brew_step(&s->brew, stream, s->steps++);
+        tc_brew_step(&s->brew, stream, s->steps++, tc_craft_looks(s->given, &s->asked) ? &s->loss : NULL);
         TC_TRY(tell(s, work, error));
         if (round == retrainings || s->steps % period) continue;
         TC_TRY(retrain(s, round++, error));

@@ -1,5 +1,7 @@
 #include "attack/parts/descent.h"
 
+#include "train/clock.h"
+
 #include <inttypes.h>
 
 tc_status tc_descent_create(tc_perturbation *delta, tc_descent *descent, tc_error *error) {
@@ -43,6 +45,13 @@ double tc_decayed(double rate, double decay, int64_t step, int64_t steps) {
     for (int eighths = 3; eighths <= 7; eighths += 2)
         if (8 * step >= eighths * steps) rate *= decay;
     return rate;
+}
+
+bool tc_craft_looks(const tc_craft_job *job, double *asked) {
+    if (!job->device->k->record_begin) return true;
+    if (!job->progress || tc_clock() - *asked < 0.5) return false;
+    *asked = tc_clock();
+    return true;
 }
 
 tc_status tc_craft_tell(const tc_craft_job *job, const char *method, int64_t taken, int64_t all, double objective,

@@ -24,6 +24,9 @@ double tc_deviations(const tc_dataset *dataset, double deviations);
 /* rate, times `decay` from 3/8, 5/8 and 7/8 of the steps on (Witches' Brew). */
 double tc_decayed(double rate, double decay, int64_t step, int64_t steps);
 
+/* Whether a step's loss is to be looked at, for tc_craft_tell. Where the host runs ahead of the device, looking means
+ * waiting: at most twice a second. `asked`: when that was last. */
+bool tc_craft_looks(const tc_craft_job *job, double *asked);
 /* Tells how far the method has come, and asks whether to go on: TC_INTERRUPTED if not. */
 tc_status tc_craft_tell(const tc_craft_job *job, const char *method, int64_t taken, int64_t all, double objective,
                         tc_error *error);

@@ -37,6 +37,8 @@ typedef struct tc_drive {
     int count;
     tc_drive_place at;
     double all;     /* work */
+    double loss;    /* of the last step that was looked at … */
+    double asked;   /* … and when that was */
     double started; /* clock reading */
     /* What a snapshot says: `at` and the eyes' counters as they were at the last mark, for what was done since is done
      * again. */
