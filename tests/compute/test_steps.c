@@ -147,7 +147,7 @@ static void steps_fetch_their_rows(void **state) {
     enum { SIZE = 12 };
     uint8_t rows[IMAGES * SIZE], now[BATCH * SIZE] = {0};
     for (int i = 0; i < IMAGES * SIZE; i++) rows[i] = (uint8_t)(i * 37 + i / 256);
-    const pair all = raw(rows, sizeof rows), own = raw(NULL, sizeof now), c = raw(NULL, sizeof(tc_count));
+    const pair all = raw(rows, sizeof rows), part = raw(NULL, sizeof now), c = raw(NULL, sizeof(tc_count));
     for (int step = 0; step < STEPS; step++) {
         const int from = step * BATCH, n = IMAGES - from < BATCH ? IMAGES - from : BATCH;
         const tc_count count = {.steps = step};
@@ -155,8 +155,8 @@ static void steps_fetch_their_rows(void **state) {
         BOTH(d) {
             const tc_walk walk = {.batch = BATCH, .count = c.at[d]};
             ON(d, upload_bytes, c.at[d], &count, sizeof count);
-            ON(d, next_rows, &walk, n, SIZE, all.at[d], own.at[d]);
-            expect(d, own, now, sizeof now, "rows");
+            ON(d, next_rows, &walk, n, SIZE, all.at[d], part.at[d]);
+            expect(d, part, now, sizeof now, "rows");
         }
     }
 }
