@@ -42,13 +42,13 @@ static const variety varieties[] = {
     {"adamw", false, {"optimiser=adamw", "rate=0.01", "weight_decay=0.1"}},
     {"adam", true, {"optimiser=adam", "rate=0.01"}},
     {"cyclic", false, {"schedule=cyclic", "warmup=0"}},
-    {"Cut-Out", true, {"cutout=3"}},
+    {"Cut-Out", false, {"cutout=3"}},
     {"Mix-Up", false, {"mixup=1"}},
-    {"CutMix in some batches", true, {"cutmix=1", "cutmix_probability=0.5"}},
-    {"all three", true, {"cutout=3", "mixup=0.4", "cutmix=0.7"}},
+    {"CutMix in some batches", false, {"cutmix=1", "cutmix_probability=0.5"}},
+    {"all three", false, {"cutout=3", "mixup=0.4", "cutmix=0.7"}},
     {"SAM", true, {"sam_rho=0.05"}},
     {"adversarial, with dropout", false, {"adversarial_epsilon=4", "adversarial_steps=2", "flip=false"}},
-    {"SAM on mixed attacks", true, {"sam_rho=0.05", "mixup=1", "adversarial_epsilon=4", "adversarial_steps=1"}},
+    {"SAM on mixed attacks", false, {"sam_rho=0.05", "mixup=1", "adversarial_epsilon=4", "adversarial_steps=1"}},
 };
 enum { VARIETIES = sizeof varieties / sizeof *varieties, SAMPLES = 70, EPOCHS = 4, STEPS = 5 };
 
