@@ -169,6 +169,10 @@ void tc_pass_tally(const tc_pass *pass, tc_count *count) {
     pass->device->k->tally(pass->device, &loss, pass->losses, count);
 }
 
+void tc_pass_watch(const tc_pass *pass, tc_count *count) {
+    pass->device->k->watch(pass->device, (size_t)pass->options.batch, pass->losses, count);
+}
+
 static void backward_step(tc_step *step, void *g_theta) {
     step->g = step->layer->weight >= 0 ? g_theta : NULL;
     if (step->dy.count && step->layer->class->backward) step->layer->class->backward(step);

@@ -60,8 +60,10 @@ double tc_pass_grad(tc_pass *pass, const void *theta, void *state, void *g_theta
 /* The same without the loss, for which the host would wait; it may be asked for later. */
 void tc_pass_grad_async(tc_pass *pass, const void *theta, void *state, void *g_theta, void *g_x);
 double tc_pass_mean_loss(const tc_pass *pass);
-/* … or stays on the device, together with how many answers were right. With labels, not soft targets. */
+/* … or stays on the device, together with how many answers were right: the labels, beside soft targets too. */
 void tc_pass_tally(const tc_pass *pass, tc_count *count);
+/* … or shall only be known to be a number: if not, the count's loss is none either. */
+void tc_pass_watch(const tc_pass *pass, tc_count *count);
 /* After tc_pass_grad, whose θ and state must still be there and unchanged. theta_dot, x_dot: directions, NULL for zero.
  * Results may be NULL. A second call after the same gradient computes that again first, unless the pass was made for
  * many directions. */

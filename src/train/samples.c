@@ -97,7 +97,7 @@ void tc_samples_show(const tc_samples *samples, int n, tc_pass *pass) {
                                     data->mean, data->std, tc_pass_input(pass));
 }
 
-void tc_samples_load(tc_samples *samples, int64_t round, size_t from, int n, tc_pass *pass) {
+void tc_samples_bring(tc_samples *samples, int64_t round, size_t from, int n, tc_pass *pass) {
     tc_device *device = samples->device;
     const size_t count = (size_t)n;
     if (samples->augment) {
@@ -107,5 +107,4 @@ void tc_samples_load(tc_samples *samples, int64_t round, size_t from, int n, tc_
     for (int i = 0; i < n; i++) samples->host_labels[i] = samples->labels[samples->order[from + (size_t)i]];
     device->k->upload_bytes(device, samples->index, samples->order + from, count * sizeof *samples->index);
     device->k->upload_bytes(device, tc_pass_labels(pass), samples->host_labels, count * sizeof *samples->host_labels);
-    tc_samples_show(samples, n, pass);
 }

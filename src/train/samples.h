@@ -38,10 +38,10 @@ void tc_samples_begin_epoch(tc_samples *samples, int64_t epoch);
 size_t tc_samples_draw_lot(tc_samples *samples, int64_t lot, double q);
 /* How the sample at each of [from, from + n) of the order is shifted and flipped in this round. */
 void tc_samples_warps(const tc_samples *samples, int64_t round, size_t from, size_t n, tc_warp *warps);
-/* Samples [from, from + n) of the epoch's order: images to the pass's input, labels to its labels. The
+/* Samples [from, from + n) of the epoch's order, to be shown: index and warp, and labels to the pass's labels. The
  * augmentation is read at (round, place); round is the epoch, or the lot. */
-void tc_samples_load(tc_samples *samples, int64_t round, size_t from, int n, tc_pass *pass);
-/* Its last part: the n images of samples->index, warped by samples->warp where they are augmented, to the input. */
+void tc_samples_bring(tc_samples *samples, int64_t round, size_t from, int n, tc_pass *pass);
+/* The n images of samples->index, warped by samples->warp where they are augmented, to the input. */
 void tc_samples_show(const tc_samples *samples, int n, tc_pass *pass);
 
 #endif

@@ -76,6 +76,13 @@ done:
     return status;
 }
 
+static tc_status room(const tc_trainer *t, size_t bytes, void *pointer, tc_error *error) {
+    void *memory = NULL;
+    const tc_status status = t->device->k->allocate(t->device, bytes, &memory, error);
+    memcpy(pointer, &memory, sizeof memory);
+    return status;
+}
+
 tc_status tc_trainer_make(tc_trainer *t, const tc_weights *weights, tc_error *error) {
     tc_status status = TC_OK;
     const size_t count = t->view->count;
@@ -88,6 +95,8 @@ tc_status tc_trainer_make(tc_trainer *t, const tc_weights *weights, tc_error *er
     TC_TRY(tc_trainer_fit(t, count, error));
     TC_TRY(tc_samples_create(t->device, t->view, t->options, t->stream, t->batch, &t->samples, error));
     TC_TRY(tc_new(&t->logits, (size_t)t->batch * (size_t)tc_model_classes(t->model), sizeof *t->logits, error));
+    TC_TRY(room(t, sizeof *t->pace, &t->pace, error));
+    TC_TRY(room(t, sizeof *t->count, &t->count, error));
     TC_TRY(tc_variants_make(t, error));
     if (checkpoint_path(t))
         t->fingerprint = tc_train_fingerprint(t->device, t->model, t->view, t->options, t->stream, weights);
@@ -96,10 +105,10 @@ done:
 }
 
 void tc_trainer_free(tc_trainer *t) {
-    void *const vectors[] = {t->run.theta, t->run.state, t->gradient};
-    for (int i = 0; i < 3; i++)
-        if (vectors[i]) t->device->k->release(t->device, vectors[i]);
+    void *const held[] = {t->run.theta, t->run.state, t->gradient, t->pace, t->count};
     tc_plain_free(t);
+    for (size_t i = 0; i < sizeof held / sizeof *held; i++)
+        if (held[i]) t->device->k->release(t->device, held[i]);
     tc_variants_free(t);
     tc_optimiser_free(&t->run.optimiser);
     tc_passes_free(&t->passes);
