@@ -3,6 +3,7 @@
 #define TC_ATTACK_PARTS_DESCENT_H
 
 #include "attack/parts/perturbation.h"
+#include "attack/parts/snapshot.h"
 
 typedef struct tc_descent {
     tc_perturbation *delta; /* borrowed */
@@ -27,8 +28,9 @@ double tc_decayed(double rate, double decay, int64_t step, int64_t steps);
 /* Whether a step's loss is to be looked at, for tc_craft_tell. Where the host runs ahead of the device, looking means
  * waiting: at most twice a second. `asked`: when that was last. */
 bool tc_craft_looks(const tc_craft_job *job, double *asked);
-/* Tells how far the method has come, and asks whether to go on: TC_INTERRUPTED if not. */
-tc_status tc_craft_tell(const tc_craft_job *job, const char *method, int64_t taken, int64_t all, double objective,
-                        tc_error *error);
+
+/* δ and the moments, which are all that a step leaves to the next. */
+enum { TC_DESCENT_PIECES = 3 };
+void tc_descent_keep(tc_descent *descent, tc_snapshot *snapshot);
 
 #endif
