@@ -11,6 +11,19 @@ void tc_step_release_kept(tc_step *step) {
     }
 }
 
+void tc_step_need(tc_step *step, size_t reals) {
+    if (step->room < reals) step->room = reals;
+}
+
+/* A sum over positions, where the positions are all there is. */
+void tc_step_square_rows(const tc_step *step, int n, size_t count, const void *x, void *squares) {
+    step->device->k->scale_reduce(step->device, tc_nhwc(n, (int)count, 1, 1), x, x, squares, true);
+}
+
+void tc_step_add_inner(const tc_step *step, size_t count, const void *x, const void *y, void *square) {
+    step->device->k->scale_reduce(step->device, tc_nhwc(1, (int)count, 1, 1), x, y, square, true);
+}
+
 static const void *gather(const tc_step *step, const tc_sum *dy, void *q) {
     const tc_kernels *k = step->device->k;
     const size_t count = tc_shape_count(step->out);
