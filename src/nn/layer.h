@@ -1,6 +1,6 @@
 /* layer.h — the inside of a model and of a pass, for the files of this floor only.
  *
- * A layer class is five functions: a plan and four maps (docs/derivatives.md),
+ * A layer class is a plan and four maps (docs/derivatives.md),
  *
  *     forward            y   from x
  *     backward           dx  from dy                 and the parameters' gradient

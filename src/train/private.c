@@ -145,10 +145,10 @@ double tc_private_epsilon(const tc_trainer *t) {
                             t->options->dp_delta);
 }
 
-/* Between 1.5 and 34, by network (docs/performance.md). */
+/* Between 1.6 and 2.8, by network (docs/performance.md). */
 static double work_by_example(const tc_train_options *options) {
     (void)options;
-    return 13;
+    return 2;
 }
 
 const tc_variant tc_private = {.name = "DP-SGD",

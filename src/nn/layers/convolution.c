@@ -18,6 +18,7 @@ static tc_status plan_each(tc_step *s, tc_convolution geometry, tc_error *error)
     if (!s->wants_each || tc_shape_abreast(s->out) > 1) return TC_OK;
     geometry.in.n = geometry.out.n = 1;
     geometry.first = true;
+    geometry.direct = true; /* Winograd's transformed gradient would have to be led back for every image */
     const tc_status status = s->device->k->conv_create(s->device, &geometry, &made, error);
     s->plan[EACH] = made;
     return status;
