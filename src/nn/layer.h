@@ -164,6 +164,13 @@ const void *tc_step_gather_tangent(const tc_step *step);
 static inline void *tc_step_image(const tc_step *step, tc_shape shape, const void *base, int i) {
     return tc_at(step->device, base, (size_t)i * (size_t)shape.h * (size_t)shape.w * (size_t)shape.c);
 }
+/* What forms one image's gradient, for layers that ask for tc_step_each_room reals of scratch. */
+typedef struct tc_each {
+    const void *x, *q; /* begin where libraries like it */
+    void *dw, *db;     /* scratch, one behind the other; db NULL: no bias */
+} tc_each;
+size_t tc_step_each_room(const tc_step *step);
+tc_each tc_step_each(const tc_step *step, int i);
 /* squares[i] += Σ_j x[i][j]² for x [n][count]; and += Σ_j x[j] y[j] for one image's. */
 void tc_step_square_rows(const tc_step *step, int n, size_t count, const void *x, void *squares);
 void tc_step_add_inner(const tc_step *step, size_t count, const void *x, const void *y, void *square);

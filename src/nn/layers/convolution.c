@@ -16,6 +16,7 @@ static tc_conv_plan *plan_of(const tc_step *s) {
 static tc_status plan_each(tc_step *s, tc_convolution geometry, tc_error *error) {
     tc_conv_plan *made = NULL;
     if (!s->wants_each || tc_shape_abreast(s->out) > 1) return TC_OK;
+    tc_step_need(s, tc_step_each_room(s));
     geometry.in.n = geometry.out.n = 1;
     geometry.first = true;
     geometry.direct = true; /* Winograd's transformed gradient would have to be led back for every image */
@@ -97,16 +98,14 @@ static void backward_tangent(tc_step *s) {
 
 static void squares(tc_step *s, void *to) {
     const tc_kernels *k = s->device->k;
-    const void *q = tc_step_q(s);
     if (tc_shape_abreast(s->out) > 1) {
-        k->conv_squares(plan_of(s), s->x[0], q, to);
+        k->conv_squares(plan_of(s), s->x[0], tc_step_q(s), to);
         return;
     }
-    void *dw = s->scratch, *db = s->layer->bias >= 0 ? tc_at(s->device, dw, s->weights) : NULL;
     for (int i = 0; i < s->out.n; i++) {
-        k->conv_backward_weights(s->plan[EACH], tc_step_image(s, s->in[0], s->x[0], i), tc_step_image(s, s->out, q, i),
-                                 dw, db, false);
-        tc_step_add_inner(s, s->weights + s->biases, dw, dw, tc_at(s->device, to, (size_t)i));
+        const tc_each e = tc_step_each(s, i);
+        k->conv_backward_weights(s->plan[EACH], e.x, e.q, e.dw, e.db, false);
+        tc_step_add_inner(s, s->weights + s->biases, e.dw, e.dw, tc_at(s->device, to, (size_t)i));
     }
 }
 

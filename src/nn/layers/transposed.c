@@ -11,6 +11,7 @@ enum { BATCH, EACH }; /* plans: of the batch, and of one image for its gradient 
 static tc_status plan_each(tc_step *s, tc_convolution mirrored, tc_error *error) {
     tc_conv_plan *made = NULL;
     if (!s->wants_each) return TC_OK;
+    tc_step_need(s, tc_step_each_room(s));
     mirrored.in.n = mirrored.out.n = 1;
     mirrored.first = true;
     const tc_status status = s->device->k->conv_create(s->device, &mirrored, &made, error);
@@ -95,11 +96,10 @@ static void squares(tc_step *s, void *to) {
     tc_shape one = s->out;
     one.n = 1;
     for (int i = 0; i < s->out.n; i++) {
-        const void *q = tc_step_image(s, s->out, tc_step_q(s), i);
-        void *db = tc_at(s->device, s->scratch, s->weights);
-        k->conv_backward_weights(s->plan[EACH], q, tc_step_image(s, s->in[0], s->x[0], i), s->scratch, NULL, false);
-        if (s->layer->bias >= 0) k->channel_sums(s->device, one, q, db, false);
-        tc_step_add_inner(s, s->weights + s->biases, s->scratch, s->scratch, tc_at(s->device, to, (size_t)i));
+        const tc_each e = tc_step_each(s, i);
+        k->conv_backward_weights(s->plan[EACH], e.q, e.x, e.dw, NULL, false);
+        if (e.db) k->channel_sums(s->device, one, e.q, e.db, false);
+        tc_step_add_inner(s, s->weights + s->biases, e.dw, e.dw, tc_at(s->device, to, (size_t)i));
     }
 }
 
