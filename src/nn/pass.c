@@ -249,7 +249,7 @@ void tc_pass_grad_jvp(tc_pass *pass, const void *theta_dot, const void *x_dot, v
 /* The same images lie side by side in groups or one after the other; of each, all that it has. */
 static tc_shape by_image(tc_shape s) {
     const int abreast = tc_shape_abreast(s);
-    return (tc_shape){(int)tc_shape_groups(s), s.h * s.w * s.c, 1, abreast, abreast, 0};
+    return (tc_shape){(int)tc_shape_groups(s), s.h * s.w * s.c, 1, abreast, abreast, 0, false};
 }
 
 double tc_pass_grad_each(tc_pass *pass, const void *theta, int count, double *squares) {
