@@ -310,6 +310,9 @@ struct tc_kernels {
     void (*conv_backward_data)(tc_conv_plan *plan, int which, const void *dz, void *dx);
     void (*conv_backward_weights)(tc_conv_plan *plan, const void *x, const void *dz, void *dw, void *db,
                                   bool accumulate);
+    /* squares[i] += ‖dw‖², and ‖db‖² where the geometry has a bias, of what image i alone would give. Asked for only
+     * where out is abreast: NULL on a device that lays nothing so. */
+    void (*conv_squares)(tc_conv_plan *plan, const void *x, const void *dz, void *squares /* [images abreast] */);
 
     tc_status (*product_create)(tc_device *device, const tc_product *geometry, tc_product_plan **plan, tc_error *error);
     void (*product_destroy)(tc_device *device, tc_product_plan *plan);

@@ -44,7 +44,7 @@ tc_status tc_samples_create(tc_device *device, const tc_view *view, const tc_tra
                             .kept = view->count,
                             .batch = batch};
     TC_TRY(tc_new(&samples->labels, view->count, sizeof *samples->labels, error));
-    TC_TRY(tc_new(&samples->order, view->count, sizeof *samples->order, error));
+    TC_TRY(tc_new(&samples->order, view->count + (size_t)batch, sizeof *samples->order, error));
     TC_TRY(tc_new(&samples->host_warp, (size_t)batch, sizeof *samples->host_warp, error));
     TC_TRY(tc_new(&samples->host_labels, (size_t)batch, sizeof *samples->host_labels, error));
     TC_TRY(device->k->allocate(device, (size_t)batch * sizeof *samples->index, &memory, error));
@@ -82,6 +82,7 @@ size_t tc_samples_draw_lot(tc_samples *samples, int64_t lot, double q) {
     size_t drawn = 0;
     for (size_t i = 0; i < samples->count; i++)
         if (tc_uniform_at(stream, i) < q) samples->order[drawn++] = (uint32_t)i;
+    for (int i = 0; drawn > 0 && i < samples->batch; i++) samples->order[drawn + (size_t)i] = samples->order[0];
     return drawn;
 }
 

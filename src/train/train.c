@@ -39,7 +39,6 @@ done:
 /* Passes are made anew where the sizes change: between epochs, and only where samples are dropped. */
 tc_status tc_trainer_fit(tc_trainer *t, size_t kept, tc_error *error) {
     tc_status status = TC_OK;
-    tc_pass *single;
     tc_plain_forget(t);
     const size_t asked = (size_t)t->options->batch, batch = asked < kept ? asked : kept;
     tc_passes_free(&t->passes);
@@ -47,8 +46,8 @@ tc_status tc_trainer_fit(tc_trainer *t, size_t kept, tc_error *error) {
     t->batch = (int)batch;
     const bool lone = kept % batch == 1 && batch > 1;
     t->epoch_samples = lone && t->run.statistics > 0 ? kept - 1 : kept;
-    if (tc_variants_single(t->options))
-        TC_TRY(tc_passes_get(&t->passes, 1, &single, error));
+    if (tc_variants_lots(t->options))
+        TC_TRY(tc_passes_for_lots(&t->passes, t->batch, error));
     else
         TC_TRY(tc_passes_for(&t->passes, t->epoch_samples, t->batch, error));
 done:

@@ -49,7 +49,7 @@ typedef struct tc_variant {
     size_t size;   /* of its own struct, which `make` gets zeroed */
     unsigned want; /* what its passes must be able to do beside ∇_θ (TC_WANT_…) */
     bool soft;     /* it sets soft targets, in every batch */
-    bool single;   /* its rule takes passes of one image */
+    bool lots;     /* its rule draws lots (tc_passes_for_lots) */
     size_t row;    /* bytes that are drawn for each sample: a multiple of 4. 0: nothing is */
     bool (*on)(const tc_train_options *options);
     /* What a step takes in plain ones, for plans. NULL: one, or hardly more. */
@@ -79,7 +79,7 @@ tc_status tc_variants_check(const tc_train_options *options, const tc_dataset *d
                             tc_error *error);
 /* What passes must be able to do for all that are on. */
 void tc_variants_want(const tc_train_options *options, tc_pass_options *pass);
-bool tc_variants_single(const tc_train_options *options);
+bool tc_variants_lots(const tc_train_options *options);
 tc_status tc_variants_make(tc_trainer *trainer, tc_error *error);
 void tc_variants_free(tc_trainer *trainer);
 /* Whether all that are on do without the host. */

@@ -27,9 +27,9 @@ void tc_variants_want(const tc_train_options *options, tc_pass_options *pass) {
     }
 }
 
-bool tc_variants_single(const tc_train_options *options) {
+bool tc_variants_lots(const tc_train_options *options) {
     for (int i = 0; i < VARIANTS; i++)
-        if (table[i]->single && table[i]->on(options)) return true;
+        if (table[i]->lots && table[i]->on(options)) return true;
     return false;
 }
 

@@ -2,7 +2,7 @@
 #ifndef TC_COMPUTE_PORTABLE_VECTORS_H
 #define TC_COMPUTE_PORTABLE_VECTORS_H
 
-#include "compute/portable/blocks.h"
+#include "compute/portable/normals.h"
 
 static void portable_fill(tc_device *device, size_t count, double value, void *y) {
     real *to = y;
@@ -138,12 +138,6 @@ static void portable_sign_power(tc_device *device, size_t count, double a, doubl
         const double v = (double)from[i], size = p == 0 ? 1 : pow(fabs(v), p);
         to[i] = (real)(v == 0 ? 0 : a * copysign(size, v));
     }
-}
-
-static void portable_normal(tc_device *device, size_t count, tc_stream stream, double sigma, void *y) {
-    real *to = y;
-    PORTABLE_PARALLEL_COSTLY(count)
-    for (size_t i = 0; i < count; i++) to[i] = (real)(sigma * tc_normal_at(stream, i));
 }
 
 static void portable_uniform(tc_device *device, size_t count, tc_stream stream, double low, double high, void *y) {
