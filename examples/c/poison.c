@@ -44,7 +44,7 @@ int main(int count, char **argument) {
     must(tocsin_dataset_open("shapes10", subset, &data, &error));
     must(tocsin_threat_draw(data, limits, seed, &threat, &error));
     tocsin_model *surrogate = train(device, data, NULL, seed + 1);
-    must(tocsin_craft(device, data, threat, "gradient-matching", sapa, &surrogate, 1, seed, NULL, &poison, NULL,
+    must(tocsin_craft(device, data, threat, "gradient-matching", sapa, &surrogate, 1, seed, NULL, NULL, &poison, NULL,
                       &error));
     tocsin_model *victim = train(device, data, poison, seed + 2);
     must(tocsin_evaluate(device, victim, data, TOCSIN_TEST, &accuracy, NULL, &error));

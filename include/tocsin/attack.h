@@ -55,11 +55,20 @@ typedef struct tocsin_craft_result {
  * "train.recipe=sapa", … of tocsin_train's, for all networks alike. Without them they train by tocsin_train's defaults,
  * which is hardly what the surrogates were trained by: say it. Other attacks refuse them.
  *
- * The dataset is the one that the threat was drawn from. hooks, result: may be NULL. */
+ * The dataset is the one that the threat was drawn from. hooks, result: may be NULL.
+ *
+ * checkpoint: NULL, or a file, the caller's to name, to which an attack that takes longer than seconds saves where it
+ * stands every so many minutes (setting checkpoint_minutes=10 of every attack; 0: not) and when stopped. The same call
+ * then goes on from there, in this process or in another, and makes the same poison to the last bit. Written whole or
+ * not at all; beside it may lie CHECKPOINT.training, of a network that an attack trains. Both are gone when the poison
+ * is made. A checkpoint that is damaged, or of another crafting (attack, settings, seed, threat, surrogates or what the
+ * dataset holds differ), is TOCSIN_INVALID and left as it is; one that cannot be written is TOCSIN_FAILED. On anything
+ * but TOCSIN_OK *poison is NULL. */
 TOCSIN_API tocsin_status tocsin_craft(tocsin_device *device, const tocsin_dataset *dataset, const tocsin_threat *threat,
                                       const char *attack, const char *const *settings, tocsin_model *const *surrogates,
                                       size_t surrogate_count, uint64_t seed, const tocsin_hooks *hooks,
-                                      tocsin_poison **poison, tocsin_craft_result *result, tocsin_error *error);
+                                      const char *checkpoint, tocsin_poison **poison, tocsin_craft_result *result,
+                                      tocsin_error *error);
 
 /* *success := the share, 0 … 1, of the threat's targets that the model takes for the intended class. predicted: NULL or
  * [targets], the class that it takes each for. */

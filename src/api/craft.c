@@ -39,19 +39,43 @@ static void tell(void *hooks, double fraction, double objective) {
     tc_api_tell(hooks, &told);
 }
 
-/* "train.epochs=3" is how an attack trains networks of its own, "steps=60" is the attack's; both lists borrow. */
-static tc_status divide_settings(const char *const *settings, const char ***own, const char ***training,
-                                 tc_error *error) {
-    static const char prefix[] = "train.";
-    const size_t room = (size_t)tc_api_count(settings) + 1, length = sizeof prefix - 1;
+/* What every crafting has, whatever the attack. */
+typedef struct keeping {
+    double checkpoint_minutes;
+} keeping;
+
+static const tc_option keeping_table[] = {
+    TC_REAL(keeping, checkpoint_minutes, 10, 0, 1e6, "minutes",
+            "time between checkpoints, where a file for them is named; 0: only when stopped"),
+    TC_OPTIONS_END};
+
+/* A caller's settings by whose they are; the lists end with NULL and borrow the texts. */
+typedef struct divided {
+    const char **own;      /* the attack's: "steps=60" */
+    const char **training; /* how it trains networks of its own: "train.epochs=3", from behind the point on */
+    const char **keeping;
+} divided;
+
+static void free_divided(divided *settings) {
+    free(settings->own);
+    free(settings->training);
+    free(settings->keeping);
+}
+
+static tc_status divide_settings(const char *const *settings, divided *made, tc_error *error) {
+    static const char training[] = "train.", minutes[] = "checkpoint_minutes=";
+    const size_t room = (size_t)tc_api_count(settings) + 1;
     tc_status status = TC_OK;
-    TC_TRY(tc_new(own, room, sizeof **own, error));
-    TC_TRY(tc_new(training, room, sizeof **training, error));
-    for (size_t i = 0, a = 0, t = 0; i + 1 < room; i++) {
-        if (strncmp(settings[i], prefix, length) == 0)
-            (*training)[t++] = settings[i] + length;
+    TC_TRY(tc_new(&made->own, room, sizeof *made->own, error));
+    TC_TRY(tc_new(&made->training, room, sizeof *made->training, error));
+    TC_TRY(tc_new(&made->keeping, room, sizeof *made->keeping, error));
+    for (size_t i = 0, a = 0, t = 0, k = 0; i + 1 < room; i++) {
+        if (strncmp(settings[i], training, sizeof training - 1) == 0)
+            made->training[t++] = settings[i] + sizeof training - 1;
+        else if (strncmp(settings[i], minutes, sizeof minutes - 1) == 0)
+            made->keeping[k++] = settings[i];
         else
-            (*own)[a++] = settings[i];
+            made->own[a++] = settings[i];
     }
 done:
     return status;
@@ -91,6 +115,7 @@ static tc_status craft(const tc_craft_job *job, const tc_attack *method, const c
     if (tc_attack_check(method, options, error) != TC_OK) TC_TRY(tc_error_at(error, method->name));
     TC_TRY(method->craft(job, options, &made, &report, error));
     TC_TRY(tc_device_health(job->device, error));
+    tc_craft_forget(job->checkpoint);
     *poison = (tocsin_poison *)made;
     made = NULL;
     if (result)
@@ -103,8 +128,8 @@ done:
 
 tocsin_status tocsin_craft(tocsin_device *device, const tocsin_dataset *dataset, const tocsin_threat *threat,
                            const char *attack, const char *const *settings, tocsin_model *const *surrogates,
-                           size_t surrogate_count, uint64_t seed, const tocsin_hooks *hooks, tocsin_poison **poison,
-                           tocsin_craft_result *result, tocsin_error *error) {
+                           size_t surrogate_count, uint64_t seed, const tocsin_hooks *hooks, const char *checkpoint,
+                           tocsin_poison **poison, tocsin_craft_result *result, tocsin_error *error) {
     TC_ENTER;
     TC_NEED(poison);
     *poison = NULL;
@@ -116,7 +141,8 @@ tocsin_status tocsin_craft(tocsin_device *device, const tocsin_dataset *dataset,
     tc_surrogate *list = NULL;
     tc_architecture *architectures = NULL;
     int architecture_count = 0;
-    const char **own = NULL, **how = NULL; /* the attack's settings, those of its trainings */
+    divided by = {0};
+    keeping kept;
     tc_train_options training;
     tc_status status = TC_OK;
     TC_TRY(find_attack(attack, &method, error));
@@ -125,8 +151,11 @@ tocsin_status tocsin_craft(tocsin_device *device, const tocsin_dataset *dataset,
         TC_RAISE(TC_INVALID, "%s: is no attack for a threat whose goal is %s; draw another threat", attack,
                  tc_goal_names[tc_threat_of(threat)->goal]);
     TC_TRY(list_surrogates(surrogates, surrogate_count, &list, error));
-    TC_TRY(divide_settings(settings, &own, &how, error));
-    TC_TRY(read_training(method, how, &training, error));
+    TC_TRY(divide_settings(settings, &by, error));
+    TC_TRY(read_training(method, by.training, &training, error));
+    tc_options_default(keeping_table, &kept);
+    TC_TRY(tc_api_lay(keeping_table, &kept, by.keeping, method->name, error));
+    training.checkpoint_minutes = kept.checkpoint_minutes;
     TC_TRY(list_architectures(list, surrogate_count, &training, &architectures, &architecture_count, error));
     const tc_craft_job job = {.device = tc_device_of(device),
                               .dataset = tc_dataset_of(dataset),
@@ -138,11 +167,12 @@ tocsin_status tocsin_craft(tocsin_device *device, const tocsin_dataset *dataset,
                               .stream = tc_stream_child(tc_stream_make(seed), "craft", 0),
                               .progress = tell,
                               .stop = tc_api_stopped,
-                              .context = (void *)(uintptr_t)hooks};
-    TC_TRY(craft(&job, method, own, poison, result, error));
+                              .context = (void *)(uintptr_t)hooks,
+                              .checkpoint = checkpoint,
+                              .checkpoint_minutes = kept.checkpoint_minutes};
+    TC_TRY(craft(&job, method, by.own, poison, result, error));
 done:
-    free(own);
-    free(how);
+    free_divided(&by);
     free(architectures);
     free(list);
     return status;

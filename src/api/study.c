@@ -1,6 +1,6 @@
 #include "api/api.h"
 
-#include "experiment/run/runner.h"
+#include "experiment/run/study_run.h"
 #include "report/report.h"
 
 static void tell(void *hooks, int worker, const tc_progress *progress, const tc_standing *standing) {

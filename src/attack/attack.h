@@ -84,11 +84,15 @@ typedef struct tc_craft_job {
     void (*progress)(void *context, double fraction, double objective); /* NULL: none */
     bool (*stop)(void *context);                                        /* NULL: never */
     void *context;
-    /* A file in which a method that can be gone on with (error-min, error-max) keeps where it stands, when it is
-     * stopped and every so many minutes (0: only then); gone when the poison is made. NULL: none. */
+    /* A file in which a method that takes longer than seconds keeps where it stands, when it is stopped and every so
+     * many minutes (0: only then), and from which the same job goes on to the same poison. It is the caller's to remove
+     * (tc_craft_forget) once the poison is in safety; one of another job, or damaged, is TC_INVALID. NULL: none. */
     const char *checkpoint;
     double checkpoint_minutes;
 } tc_craft_job;
+
+/* Removes a job's checkpoint and what lies beside it. NULL: nothing. */
+void tc_craft_forget(const char *checkpoint);
 
 typedef struct tc_craft_report {
     double objective; /* of the returned poison, after 8-bit rounding where the method can say; NaN: none */

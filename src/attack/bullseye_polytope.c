@@ -24,7 +24,6 @@
 #include "attack/methods.h"
 #include "attack/parts/collision.h"
 #include "attack/parts/descent.h"
-#include "train/clock.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -65,6 +64,8 @@ typedef struct bull {
     tc_perturbation delta;
     tc_descent descent;
     tc_collider collider;
+    int64_t steps; /* taken so far */
+    tc_snapshot snapshot;
 } bull;
 
 static tc_status check(const void *options, tc_error *error) {
@@ -85,18 +86,34 @@ done:
     return status;
 }
 
+static tc_status resume(bull *b, tc_error *error) {
+    const int pieces = 1 + TC_DESCENT_PIECES + TC_COLLIDER_PIECES * b->job->surrogate_count;
+    tc_snapshot *s = &b->snapshot;
+    tc_status status = TC_OK;
+    bool found;
+    TC_TRY(tc_snapshot_create(b->job, &tc_bullseye_polytope, b->options, pieces, s, error));
+    tc_snapshot_host(s, &b->steps, sizeof b->steps);
+    tc_descent_keep(&b->descent, s);
+    tc_collider_keep(&b->collider, s);
+    TC_TRY(tc_snapshot_load(s, &found, error));
+done:
+    return status;
+}
+
 static tc_status descend(bull *b, tc_error *error) {
     tc_status status = TC_OK;
     const bull_options *o = b->options;
     const double rate = tc_deviations(b->job->dataset, o->step_size);
-    for (int64_t step = 0; step < o->steps; step++) {
+    while (b->steps < o->steps) {
+        const int64_t step = b->steps;
         tc_lens_draw(&b->collider.lens, tc_stream_child(b->job->stream, "augment", (uint64_t)step));
         tc_perturbation_apply(&b->delta);
         const double value = tc_collider_look(&b->collider, b->descent.gradient);
         if (!isfinite(value))
             TC_RAISE(TC_FAILED, "bullseye-polytope: the distance is not a number; train the surrogate again");
         tc_descent_step(&b->descent, tc_decayed(rate, o->decay, step, o->steps), step, o->sign);
-        TC_TRY(tc_craft_tell(b->job, "bullseye-polytope", step + 1, o->steps, value, error));
+        b->steps++;
+        TC_TRY(tc_craft_tell(&b->snapshot, (double)b->steps / (double)o->steps, value, error));
     }
 done:
     return status;
@@ -106,24 +123,26 @@ static void clean_up(bull *b) {
     if (b->collider.job) tc_collider_free(&b->collider);
     tc_descent_free(&b->descent);
     if (b->delta.device) tc_perturbation_free(&b->delta);
+    tc_snapshot_free(&b->snapshot);
 }
 
 static tc_status craft(const tc_craft_job *job, const void *options, tc_poison **poison, tc_craft_report *report,
                        tc_error *error) {
     tc_status status = TC_OK;
-    const double started = tc_clock();
     bull b = {.job = job, .options = options};
     uint8_t *images = NULL;
     *poison = NULL;
     TC_TRY(prepare(&b, error));
     TC_TRY(tc_new(&images, b.delta.values, 1, error));
+    TC_TRY(resume(&b, error));
     TC_TRY(descend(&b, error));
     tc_perturbation_round(&b.delta, images);
     tc_lens_clear(&b.collider.lens);
     const double objective = tc_collider_value(&b.collider);
     TC_TRY(tc_threat_poison(job->dataset, job->threat, images, poison, error));
     if (report) {
-        *report = (tc_craft_report){.objective = objective, .seconds = tc_clock() - started, .steps = b.options->steps};
+        *report =
+            (tc_craft_report){.objective = objective, .seconds = tc_snapshot_seconds(&b.snapshot), .steps = b.steps};
         tc_collider_spent(&b.collider, report);
     }
 done:

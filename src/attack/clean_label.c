@@ -20,10 +20,9 @@
 #include "attack/parts/lens.h"
 #include "attack/parts/marked.h"
 #include "attack/parts/perturbation.h"
+#include "attack/parts/snapshot.h"
 #include "attack/parts/viewer.h"
-#include "train/clock.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -49,6 +48,8 @@ typedef struct climb {
     size_t batch;
     uint8_t *images; /* [poisons][h][w][c] */
     int32_t *labels; /* host [poisons], all y_obj */
+    int64_t steps;   /* taken so far */
+    tc_snapshot snapshot;
 } climb;
 
 /* ---- the algorithm ---- */
@@ -84,25 +85,22 @@ static void start(const climb *c) {
 }
 
 static tc_status ascend(climb *c, tc_error *error) {
+    tc_status status = TC_OK;
     tc_device *device = c->job->device;
     const size_t values = c->delta.values;
     const double length = c->options->step_size * c->job->threat->epsilon / (double)c->options->steps;
-    start(c);
-    tc_perturbation_project(&c->delta);
-    for (int64_t step = 0; step < c->options->steps; step++) {
+    while (c->steps < c->options->steps) {
         tc_perturbation_apply(&c->delta);
         device->k->fill(device, values, 0, c->gradient);
         const double loss = look(c, true);
         device->k->sign_power(device, values, length, 0, c->gradient, c->step);
         device->k->axpby(device, values, 1, c->step, 1, c->delta.delta);
         tc_perturbation_project(&c->delta);
-        if (c->job->progress) c->job->progress(c->job->context, (double)(step + 1) / (double)c->options->steps, -loss);
-        if (c->job->stop && c->job->stop(c->job->context))
-            return tc_raise(error, TC_INTERRUPTED,
-                            "clean-label-backdoor: stopped after %" PRId64 " of %" PRId64 " steps; nothing was kept",
-                            step + 1, c->options->steps);
+        c->steps++;
+        TC_TRY(tc_craft_tell(&c->snapshot, (double)c->steps / (double)c->options->steps, -loss, error));
     }
-    return TC_OK;
+done:
+    return status;
 }
 
 /* ---- preparing ---- */
@@ -131,7 +129,23 @@ done:
     return status;
 }
 
+/* From where an earlier one was stopped, or from the start. */
+static tc_status begin(climb *c, tc_error *error) {
+    tc_snapshot *s = &c->snapshot;
+    tc_status status = TC_OK;
+    bool found;
+    TC_TRY(tc_snapshot_create(c->job, &tc_clean_label, c->options, 2, s, error));
+    tc_snapshot_host(s, &c->steps, sizeof c->steps);
+    tc_snapshot_device(s, c->delta.delta, c->delta.values * c->job->device->element);
+    start(c);
+    tc_perturbation_project(&c->delta);
+    TC_TRY(tc_snapshot_load(s, &found, error));
+done:
+    return status;
+}
+
 static void clean_up(climb *c) {
+    tc_snapshot_free(&c->snapshot);
     void *const memory[] = {c->gradient, c->step, c->dx};
     for (int i = 0; i < 3; i++)
         if (memory[i]) c->job->device->k->release(c->job->device, memory[i]);
@@ -146,10 +160,10 @@ static void clean_up(climb *c) {
 static tc_status craft(const tc_craft_job *job, const void *options, tc_poison **poison, tc_craft_report *report,
                        tc_error *error) {
     tc_status status = TC_OK;
-    const double started = tc_clock();
     climb c = {.job = job, .options = options};
     *poison = NULL;
     TC_TRY(prepare(&c, error));
+    TC_TRY(begin(&c, error));
     TC_TRY(ascend(&c, error));
     tc_perturbation_round(&c.delta, c.images);
     const double loss = look(&c, false);
@@ -159,7 +173,7 @@ static tc_status craft(const tc_craft_job *job, const void *options, tc_poison *
     if (report)
         *report = (tc_craft_report){
             .objective = -loss, /* of the images before they get the trigger */
-            .seconds = tc_clock() - started,
+            .seconds = tc_snapshot_seconds(&c.snapshot),
             .steps = c.options->steps,
             .gradients =
                 c.options->steps * job->surrogate_count * (int64_t)((job->threat->poisons + c.batch - 1) / c.batch),

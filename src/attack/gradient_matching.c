@@ -26,12 +26,13 @@
  * is multiplied by 255 and the mean over the channels of the data's standard deviation. (The released code also
  * divides it by the size of the ensemble, which the sign of an averaged gradient gives no reason for; not done here.)
  *
+ * Stopped or killed, it goes on from the step it was at, to the same bits (snapshot.h).
+ *
  * Other differences from the released code: shifts move in black pixels before normalisation, as this program's own
  * training does, instead of zeros after it; restarts are compared by φ of the 8-bit poison instead of by the last
  * step's, whose T differs from restart to restart; dropout is off in the surrogate. */
 #include "attack/methods.h"
 #include "attack/parts/brew.h"
-#include "train/clock.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -54,29 +55,33 @@ typedef struct matching {
     uint8_t *rounded, *best; /* host: 8-bit poisons of this restart and of the best */
     double best_loss;
     int64_t steps; /* taken so far, over all restarts */
+    tc_snapshot snapshot;
 } matching;
 
 /* ---- the algorithm ---- */
-
-static tc_status run_restart(matching *m, int64_t restart, tc_error *error) {
-    tc_status status = TC_OK;
-    const tc_stream stream = tc_stream_child(m->job->stream, "restart", (uint64_t)restart);
-    const int64_t all = m->options->brew.steps * m->options->restarts;
-    tc_brew_start(&m->brew, stream);
-    for (int64_t step = 0; step < m->options->brew.steps; step++) {
-        const double loss = tc_brew_step(&m->brew, stream, step);
-        m->steps++;
-        TC_TRY(tc_craft_tell(m->job, "gradient-matching", m->steps, all, loss, error));
-    }
-done:
-    return status;
-}
 
 static void keep_if_best(matching *m) {
     const double loss = tc_brew_round(&m->brew, m->rounded);
     if (!(loss < m->best_loss)) return;
     m->best_loss = loss;
     memcpy(m->best, m->rounded, m->brew.delta.values);
+}
+
+/* Goes by the number of steps behind it, which a snapshot brings back. */
+static tc_status run(matching *m, tc_error *error) {
+    tc_status status = TC_OK;
+    const int64_t steps = m->options->brew.steps, all = steps * m->options->restarts;
+    while (m->steps < all) {
+        const int64_t restart = m->steps / steps, step = m->steps % steps;
+        const tc_stream stream = tc_stream_child(m->job->stream, "restart", (uint64_t)restart);
+        if (!step) tc_brew_start(&m->brew, stream);
+        const double loss = tc_brew_step(&m->brew, stream, step);
+        m->steps++;
+        if (step == steps - 1) keep_if_best(m);
+        TC_TRY(tc_craft_tell(&m->snapshot, (double)m->steps / (double)all, loss, error));
+    }
+done:
+    return status;
 }
 
 /* ---- preparing ---- */
@@ -97,28 +102,44 @@ done:
     return status;
 }
 
+enum { OWN_PIECES = 3 };
+
+static tc_status resume(matching *m, tc_error *error) {
+    tc_snapshot *s = &m->snapshot;
+    tc_status status = TC_OK;
+    bool found;
+    TC_TRY(
+        tc_snapshot_create(m->job, &tc_gradient_matching, m->options, OWN_PIECES + tc_brew_pieces(m->job), s, error));
+    tc_snapshot_host(s, &m->steps, sizeof m->steps);
+    tc_snapshot_host(s, &m->best_loss, sizeof m->best_loss);
+    tc_snapshot_host(s, m->best, m->brew.delta.values);
+    tc_brew_keep(&m->brew, false, s);
+    TC_TRY(tc_snapshot_load(s, &found, error));
+done:
+    return status;
+}
+
 static void clean_up(matching *m) {
     if (m->brew.job) tc_brew_free(&m->brew);
     free(m->rounded);
     free(m->best);
+    tc_snapshot_free(&m->snapshot);
 }
 
 static tc_status craft(const tc_craft_job *job, const void *options, tc_poison **poison, tc_craft_report *report,
                        tc_error *error) {
     tc_status status = TC_OK;
-    const double started = tc_clock();
     matching m = {.job = job, .options = options};
     *poison = NULL;
     TC_TRY(prepare(&m, error));
-    for (int64_t restart = 0; restart < m.options->restarts; restart++) {
-        TC_TRY(run_restart(&m, restart, error));
-        keep_if_best(&m);
-    }
+    TC_TRY(resume(&m, error));
+    TC_TRY(run(&m, error));
     if (!isfinite(m.best_loss))
         TC_RAISE(TC_FAILED, "gradient-matching: the matching loss is not a number; train the surrogate again");
     TC_TRY(tc_threat_poison(job->dataset, job->threat, m.best, poison, error));
     if (report) {
-        *report = (tc_craft_report){.objective = m.best_loss, .seconds = tc_clock() - started, .steps = m.steps};
+        *report =
+            (tc_craft_report){.objective = m.best_loss, .seconds = tc_snapshot_seconds(&m.snapshot), .steps = m.steps};
         tc_ensemble_spent(&m.brew.surrogates, report);
     }
 done:

@@ -21,10 +21,9 @@
 #include "attack/parts/lens.h"
 #include "attack/parts/marked.h"
 #include "attack/parts/perturbation.h"
+#include "attack/parts/snapshot.h"
 #include "attack/parts/viewer.h"
-#include "train/clock.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,7 +74,8 @@ typedef struct hidden {
     uint8_t *images;   /* [poisons][h][w][c], and a batch of marked ones before */
     float *host;       /* [batch] images */
     size_t sources;
-    int64_t gradients;
+    int64_t steps, gradients; /* taken so far */
+    tc_snapshot snapshot;
 } hidden;
 
 /* ---- the pairs ---- */
@@ -175,19 +175,19 @@ static double collide(hidden *h, uint64_t step, bool along) {
 static tc_status run(hidden *h, tc_error *error) {
     tc_device *device = h->job->device;
     const hidden_options *o = h->options;
-    for (int64_t step = 0; step < o->steps; step++) {
+    tc_status status = TC_OK;
+    while (h->steps < o->steps) {
+        const int64_t step = h->steps;
         const double rate = o->rate * pow(0.5, o->halve ? (double)(step / o->halve) : 0);
         tc_perturbation_apply(&h->delta);
         const double distance = collide(h, (uint64_t)step, true);
         device->k->axpby(device, h->delta.values, -rate * 255 * 255, h->gradient, 1, h->delta.delta);
         tc_perturbation_project(&h->delta);
-        if (h->job->progress) h->job->progress(h->job->context, (double)(step + 1) / (double)o->steps, distance);
-        if (h->job->stop && h->job->stop(h->job->context))
-            return tc_raise(error, TC_INTERRUPTED,
-                            "hidden-trigger: stopped after %" PRId64 " of %" PRId64 " steps; nothing was kept",
-                            step + 1, o->steps);
+        h->steps++;
+        TC_TRY(tc_craft_tell(&h->snapshot, (double)h->steps / (double)o->steps, distance, error));
     }
-    return TC_OK;
+done:
+    return status;
 }
 
 /* ---- preparing ---- */
@@ -264,7 +264,21 @@ done:
     return status;
 }
 
+static tc_status resume(hidden *h, tc_error *error) {
+    tc_snapshot *s = &h->snapshot;
+    tc_status status = TC_OK;
+    bool found;
+    TC_TRY(tc_snapshot_create(h->job, &tc_hidden_trigger, h->options, 3, s, error));
+    tc_snapshot_host(s, &h->steps, sizeof h->steps);
+    tc_snapshot_host(s, &h->gradients, sizeof h->gradients);
+    tc_snapshot_device(s, h->delta.delta, h->delta.values * h->job->device->element);
+    TC_TRY(tc_snapshot_load(s, &found, error));
+done:
+    return status;
+}
+
 static void clean_up(hidden *h) {
+    tc_snapshot_free(&h->snapshot);
     void *const device_memory[] = {h->gradient, h->dx, h->marked};
     void *const memory[] = {h->surrogate, h->source, h->drawn, h->partner, h->taken, h->pairs, h->images, h->host};
     for (int i = 0; i < 3; i++)
@@ -279,10 +293,10 @@ static void clean_up(hidden *h) {
 static tc_status craft(const tc_craft_job *job, const void *options, tc_poison **poison, tc_craft_report *report,
                        tc_error *error) {
     tc_status status = TC_OK;
-    const double started = tc_clock();
     hidden h = {.job = job, .options = options};
     *poison = NULL;
     TC_TRY(prepare(&h, error));
+    TC_TRY(resume(&h, error));
     TC_TRY(run(&h, error));
     tc_perturbation_round(&h.delta, h.images);
     TC_TRY(tc_threat_poison(job->dataset, job->threat, h.images, poison, error));
@@ -292,7 +306,7 @@ static tc_status craft(const tc_craft_job *job, const void *options, tc_poison *
                             "again");
     if (report)
         *report = (tc_craft_report){.objective = distance,
-                                    .seconds = tc_clock() - started,
+                                    .seconds = tc_snapshot_seconds(&h.snapshot),
                                     .steps = h.options->steps,
                                     .gradients = h.gradients};
 done:

@@ -22,6 +22,8 @@
  * The rate of Adam, 200 steps of 255, is the released code's: it sends nearly every pixel to one end of its range and
  * lets later steps choose; it rises as ((step + 1)/5)² at first and falls by 10 after a third and two thirds.
  *
+ * Stopped or killed, it goes on from the network it was at, to the same bits (snapshot.h).
+ *
  * The paper's colour perturbation is left out. It first moves the colours of an image by a smooth, bounded function of
  * colour alone and then adds δ, so that a pixel may end farther from where it was than by the bound on δ. The threat
  * here is ‖x' − x‖_∞ ≤ ε for the 8-bit image (SAPA's for all its systems, so that they can be compared; every poison is
@@ -37,10 +39,8 @@
 #include "attack/parts/stagger.h"
 #include "attack/parts/unroll.h"
 #include "data/augment.h"
-#include "train/clock.h"
 #include "train/passes.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,6 +76,7 @@ static const tc_option options_table[] = {
     TC_OPTIONS_END};
 
 /* Where the networks of one architecture are unrolled. */
+enum { PIECES_OF_A_BENCH = 3 }; /* of a snapshot: what it has spent */
 typedef struct bench {
     tc_passes passes; /* of one batch, training mode */
     tc_unroll unroll;
@@ -83,6 +84,16 @@ typedef struct bench {
     tc_objective *q;
     tc_sharpness sharpness;
 } bench;
+
+/* Where it stands, as it is saved. */
+typedef struct place {
+    int64_t begun;   /* networks that have come to their first age */
+    int64_t step;    /* under way */
+    int64_t network; /* of this step, the next to be looked through … */
+    int64_t looked;  /* … or, having been, to grow older */
+    double sum;      /* of what was seen in this step */
+    double done;     /* work */
+} place;
 
 typedef struct meta {
     const tc_craft_job *job;
@@ -102,7 +113,9 @@ typedef struct meta {
     uint32_t *host_index; /* [batch] */
     tc_warp *host_warp;   /* [batch] */
     int32_t *labels;      /* [batch] */
-    double done, all;     /* work, in epochs of training */
+    double all;           /* work, in epochs of training */
+    place at;
+    tc_snapshot snapshot;
 } meta;
 
 /* ---- a batch: a share of the poisons, then clean images ---- */
@@ -223,33 +236,43 @@ static void plan_work(meta *m) {
     m->all += models * (steps * cost_of_a_look(m) + steps - 1);
 }
 
-static tc_status tell(meta *m, double work, int64_t step, double objective, tc_error *error) {
-    const tc_craft_job *job = m->job;
-    m->done += work;
-    if (job->progress) job->progress(job->context, fmin(m->done / m->all, 1), objective);
-    if (job->stop && job->stop(job->context))
-        return tc_raise(error, TC_INTERRUPTED,
-                        "meta-poison: stopped in step %" PRId64 " of %" PRId64 "; nothing was kept", step,
-                        m->options->steps);
-    return TC_OK;
+static tc_status tell(meta *m, double work, double objective, tc_error *error) {
+    m->at.done += work;
+    return tc_craft_tell(&m->snapshot, fmin(m->at.done / m->all, 1), objective, error);
 }
 
-static tc_status take_a_step(meta *m, int64_t step, tc_error *error) {
+/* What came of growing older. An epoch that is stopped leaves its network as it was before. */
+static tc_status grown(meta *m, tc_status status, tc_error *error) {
+    return status == TC_INTERRUPTED ? tc_craft_stop(&m->snapshot, fmin(m->at.done / m->all, 1), error) : status;
+}
+
+static tc_status look_and_grow(meta *m, int i, tc_stream stream, tc_error *error) {
     tc_status status = TC_OK;
-    const tc_stream stream = tc_stream_child(m->job->stream, "step", (uint64_t)step);
-    const bool last = step == m->options->steps - 1; /* then the networks stay, to judge the poison by */
-    double sum = 0;
-    m->job->device->k->fill(m->job->device, m->delta.values, 0, m->descent.gradient);
+    const bool last = m->at.step == m->options->steps - 1; /* then the networks stay, to judge the poison by */
+    if (!m->at.looked) m->at.sum += look_through(m, i, stream, true);
+    m->at.looked = true;
+    if (!isfinite(m->at.sum))
+        TC_RAISE(TC_FAILED, "meta-poison: the loss after the unrolled steps is not a number; take a lower inner_rate");
+    if (!last) TC_TRY(grown(m, tc_stagger_advance(&m->stagger, i, error), error));
+    m->at.looked = false;
+    m->at.network++;
+    TC_TRY(tell(m, cost_of_a_look(m) + !last, m->at.sum / (i + 1), error));
+done:
+    return status;
+}
+
+/* The step under way, or what is left of it. */
+static tc_status take_a_step(meta *m, tc_error *error) {
+    tc_status status = TC_OK;
+    const tc_stream stream = tc_stream_child(m->job->stream, "step", (uint64_t)m->at.step);
+    const bool fresh = !m->at.network && !m->at.looked;
+    if (fresh) m->job->device->k->fill(m->job->device, m->delta.values, 0, m->descent.gradient);
+    if (fresh) m->at.sum = 0;
     tc_perturbation_apply(&m->delta);
-    for (int i = 0; i < m->stagger.count; i++) {
-        sum += look_through(m, i, stream, true);
-        if (!isfinite(sum))
-            TC_RAISE(TC_FAILED, "meta-poison: the loss after the unrolled steps is not a number; take a lower "
-                                "inner_rate");
-        if (!last) TC_TRY(tc_stagger_advance(&m->stagger, i, error));
-        TC_TRY(tell(m, cost_of_a_look(m) + !last, step + 1, sum / (i + 1), error));
-    }
-    tc_descent_step(&m->descent, rate_at(m->options, step), step, false);
+    while (m->at.network < m->stagger.count) TC_TRY(look_and_grow(m, (int)m->at.network, stream, error));
+    tc_descent_step(&m->descent, rate_at(m->options, m->at.step), m->at.step, false);
+    m->at.step++;
+    m->at.network = 0;
 done:
     return status;
 }
@@ -257,9 +280,11 @@ done:
 static tc_status begin(meta *m, tc_error *error) {
     tc_status status = TC_OK;
     plan_work(m);
-    for (int i = 0; i < m->stagger.count; i++) {
-        TC_TRY(tc_stagger_begin(&m->stagger, i, error));
-        TC_TRY(tell(m, (double)tc_stagger_first_age(&m->stagger, i), 0, NAN, error));
+    while (m->at.begun < m->stagger.count) {
+        const int i = (int)m->at.begun;
+        TC_TRY(grown(m, tc_stagger_begin(&m->stagger, i, error), error));
+        m->at.begun += m->stagger.model[i].age == tc_stagger_first_age(&m->stagger, i);
+        TC_TRY(tell(m, 1, NAN, error));
     }
 done:
     return status;
@@ -351,6 +376,29 @@ done:
     return status;
 }
 
+/* Everything that outlives a look: the networks, δ, what was summed up in the step under way. */
+static tc_status resume(meta *m, const tc_craft_job *job, tc_error *error) {
+    const int pieces =
+        2 + TC_DESCENT_PIECES + m->stagger.count * TC_STAGGER_PIECES + job->architecture_count * PIECES_OF_A_BENCH;
+    tc_snapshot *s = &m->snapshot;
+    tc_status status = TC_OK;
+    bool found;
+    TC_TRY(tc_snapshot_create(job, &tc_meta_poison, m->options, pieces, s, error));
+    tc_snapshot_host(s, &m->at, sizeof m->at);
+    tc_snapshot_device(s, m->descent.gradient, m->delta.values * job->device->element);
+    tc_descent_keep(&m->descent, s);
+    tc_stagger_keep(&m->stagger, s);
+    for (int i = 0; i < job->architecture_count; i++) {
+        bench *at = &m->bench[i];
+        tc_snapshot_host(s, &at->unroll.gradients, sizeof at->unroll.gradients);
+        tc_snapshot_host(s, &at->unroll.jvps, sizeof at->unroll.jvps);
+        tc_snapshot_host(s, &at->q->gradients, sizeof at->q->gradients);
+    }
+    TC_TRY(tc_snapshot_load(s, &found, error));
+done:
+    return status;
+}
+
 static void free_bench(bench *at) {
     tc_device *device = at->passes.device;
     if (!device) return;
@@ -363,6 +411,7 @@ static void free_bench(bench *at) {
 
 static void clean_up(meta *m) {
     const tc_kernels *k = m->job->device->k;
+    tc_snapshot_free(&m->snapshot);
     void *const on_device[] = {m->index, m->warp, m->images}, *const on_host[] = {m->place,      m->order,
                                                                                   m->host_index, m->host_warp,
                                                                                   m->labels,     m->bench};
@@ -377,7 +426,7 @@ static void clean_up(meta *m) {
 }
 
 static void spent(const meta *m, tc_craft_report *report) {
-    report->trainings = m->stagger.generations;
+    report->trainings = tc_stagger_generations(&m->stagger);
     for (int i = 0; i < m->job->architecture_count; i++) {
         report->gradients += m->bench[i].unroll.gradients + m->bench[i].q->gradients;
         report->jvps += m->bench[i].unroll.jvps;
@@ -387,20 +436,21 @@ static void spent(const meta *m, tc_craft_report *report) {
 static tc_status craft(const tc_craft_job *job, const void *options, tc_poison **poison, tc_craft_report *report,
                        tc_error *error) {
     tc_status status = TC_OK;
-    const double started = tc_clock();
     meta m = {.job = job, .options = options};
     uint8_t *images = NULL;
     *poison = NULL;
     TC_TRY(prepare(&m, error));
     TC_TRY(tc_new(&images, m.delta.values, 1, error));
-    TC_TRY(begin(&m, error));
     tc_perturbation_start(&m.delta, tc_stream_child(job->stream, "start", 0));
-    for (int64_t step = 0; step < m.options->steps; step++) TC_TRY(take_a_step(&m, step, error));
+    TC_TRY(resume(&m, job, error));
+    TC_TRY(begin(&m, error));
+    while (m.at.step < m.options->steps) TC_TRY(take_a_step(&m, error));
     tc_perturbation_round(&m.delta, images);
     const double objective = final_loss(&m);
     TC_TRY(tc_threat_poison(job->dataset, job->threat, images, poison, error));
     if (report) {
-        *report = (tc_craft_report){.objective = objective, .seconds = tc_clock() - started, .steps = m.options->steps};
+        *report = (tc_craft_report){
+            .objective = objective, .seconds = tc_snapshot_seconds(&m.snapshot), .steps = m.options->steps};
         spent(&m, report);
     }
 done:
@@ -412,8 +462,11 @@ done:
 tc_status tc_meta_poison_loss(const tc_craft_job *job, const void *options, const tc_poison *poison, double *loss,
                               tc_error *error) {
     tc_status status = TC_OK;
+    tc_craft_job own = *job;
     meta m = {.job = job, .options = options};
+    own.checkpoint = NULL; /* a glance keeps nothing */
     TC_TRY(prepare(&m, error));
+    TC_TRY(resume(&m, &own, error));
     TC_TRY(begin(&m, error));
     for (size_t i = 0; i < m.delta.values; i++) m.delta.host[i] = poison->images[i];
     job->device->k->upload_float(job->device, m.delta.pixels, m.delta.host, m.delta.values);

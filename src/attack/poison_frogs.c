@@ -31,7 +31,6 @@
 #include "attack/methods.h"
 #include "attack/parts/collision.h"
 #include "attack/parts/descent.h"
-#include "train/clock.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -65,7 +64,9 @@ typedef struct frogs {
     float *kept, *kept_gradient; /* host [values]: δ of every poison's best, in 8-bit steps, and ∇ there */
     double *best, *lambda;       /* host [poisons]: its objective; λ for δ in 8-bit steps */
     size_t image;
-    double beta; /* for δ in 8-bit steps */
+    double beta;   /* for δ in 8-bit steps */
+    int64_t looks; /* so far: the first and one a step */
+    tc_snapshot snapshot;
 } frogs;
 
 /* ---- the algorithm ---- */
@@ -130,13 +131,14 @@ static void try_next(frogs *f) {
 static tc_status descend(frogs *f, tc_error *error) {
     tc_status status = TC_OK;
     const int64_t steps = f->options->steps;
-    double objective = look(f, true);
-    for (int64_t step = 0; step < steps; step++) {
+    while (f->looks <= steps) {
+        const bool first = f->looks == 0;
+        if (!first) try_next(f);
+        const double objective = look(f, first);
+        f->looks++;
         if (!isfinite(objective))
             TC_RAISE(TC_FAILED, "poison-frogs: the distance is not a number; train the surrogate again");
-        try_next(f);
-        objective = look(f, false);
-        TC_TRY(tc_craft_tell(f->job, "poison-frogs", step + 1, steps, objective, error));
+        if (!first) TC_TRY(tc_craft_tell(&f->snapshot, (double)(f->looks - 1) / (double)steps, objective, error));
     }
     f->job->device->k->upload_float(f->job->device, f->delta.delta, f->kept, f->delta.values);
 done:
@@ -179,7 +181,28 @@ done:
     return status;
 }
 
+enum { OWN_PIECES = 5 };
+
+static tc_status resume(frogs *f, tc_error *error) {
+    const size_t images = f->delta.values * sizeof(float), each = f->job->threat->poisons * sizeof(double);
+    tc_snapshot *s = &f->snapshot;
+    tc_status status = TC_OK;
+    bool found;
+    TC_TRY(tc_snapshot_create(f->job, &tc_poison_frogs, f->options,
+                              OWN_PIECES + TC_COLLIDER_PIECES * f->job->surrogate_count, s, error));
+    tc_snapshot_host(s, &f->looks, sizeof f->looks);
+    tc_snapshot_host(s, f->kept, images);
+    tc_snapshot_host(s, f->kept_gradient, images);
+    tc_snapshot_host(s, f->best, each);
+    tc_snapshot_host(s, f->lambda, each);
+    tc_collider_keep(&f->collider, s);
+    TC_TRY(tc_snapshot_load(s, &found, error));
+done:
+    return status;
+}
+
 static void clean_up(frogs *f) {
+    tc_snapshot_free(&f->snapshot);
     if (f->dpixels) f->job->device->k->release(f->job->device, f->dpixels);
     if (f->collider.job) tc_collider_free(&f->collider);
     if (f->delta.device) tc_perturbation_free(&f->delta);
@@ -193,18 +216,19 @@ static void clean_up(frogs *f) {
 static tc_status craft(const tc_craft_job *job, const void *options, tc_poison **poison, tc_craft_report *report,
                        tc_error *error) {
     tc_status status = TC_OK;
-    const double started = tc_clock();
     frogs f = {.job = job, .options = options};
     uint8_t *images = NULL;
     *poison = NULL;
     TC_TRY(prepare(&f, error));
     TC_TRY(tc_new(&images, f.delta.values, 1, error));
+    TC_TRY(resume(&f, error));
     TC_TRY(descend(&f, error));
     tc_perturbation_round(&f.delta, images);
     const double objective = final_objective(&f, images);
     TC_TRY(tc_threat_poison(job->dataset, job->threat, images, poison, error));
     if (report) {
-        *report = (tc_craft_report){.objective = objective, .seconds = tc_clock() - started, .steps = f.options->steps};
+        *report = (tc_craft_report){
+            .objective = objective, .seconds = tc_snapshot_seconds(&f.snapshot), .steps = f.options->steps};
         tc_collider_spent(&f.collider, report);
     }
 done:

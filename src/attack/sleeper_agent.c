@@ -20,6 +20,8 @@
  * One surrogate's landscape is soon fitted; re-training makes δ work against networks that have seen it, as the
  * victim's will be. Where there are several surrogates all are re-trained, each as its own architecture is.
  *
+ * Stopped or killed, it goes on from the step or the training it was at, to the same bits (snapshot.h).
+ *
  * Where the released code differs: it takes an attempt's last step, with φ of its augmentation, for the result, and
  * trains anew after steps 51, 101, …; the sources there are all 5000 training images of CIFAR-10's class (its option
  * `sources_train`), where the papers say 1000; a re-trained network begins from the same seed, here from other ones. */
@@ -27,11 +29,11 @@
 #include "attack/parts/brew.h"
 #include "attack/parts/marked.h"
 #include "attack/parts/selection.h"
-#include "train/clock.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 typedef enum selection_kind { LARGEST_GRADIENT, RANDOM } selection_kind;
 
@@ -58,6 +60,16 @@ static const tc_option options_table[] = {
 /* Work is counted in forward-sized passes over one image, so that the share that is done says what is left. */
 enum { GRADIENT_WORK = 3, MATCHING_WORK = 7 };
 
+/* Where it stands, as it is saved. */
+typedef struct place {
+    int64_t steps, round; /* behind it: steps, rounds of re-training */
+    int64_t trained;      /* surrogates of the round under way that have been */
+    int64_t aimed;        /* what this round's aim took is in the ensemble's count */
+    int64_t gradients, trainings;
+    double done; /* work */
+    double loss; /* φ of the last step */
+} place;
+
 typedef struct sleeper {
     const tc_craft_job *given;
     const sleeper_options *options;
@@ -65,43 +77,47 @@ typedef struct sleeper {
     tc_craft_job job; /* about that threat */
     tc_brew brew;
     size_t sources;
-    uint32_t *source;         /* [sources] places in the training split, and some more behind them */
-    uint8_t *marked;          /* [sources][h][w][c] */
-    uint8_t *rounded;         /* [poisons][h][w][c] */
-    double work, done, begun; /* all, so far, and before the training under way */
-    double loss;              /* φ of the last step */
-    int64_t steps, gradients, trainings;
+    uint32_t *source; /* [sources] places in the training split, and some more behind them */
+    uint8_t *marked;  /* [sources][h][w][c] */
+    uint8_t *rounded; /* [poisons][h][w][c] */
+    double work;      /* all of it */
+    place at;
+    tc_snapshot snapshot;
 } sleeper;
 
 /* ---- what is told ---- */
 
-static tc_status tell(sleeper *s, double work, tc_error *error) {
-    const tc_craft_job *job = s->given;
-    s->done += work;
-    if (job->progress) job->progress(job->context, fmin(s->done / s->work, 1), s->loss);
-    if (job->stop && job->stop(job->context))
-        return tc_raise(error, TC_INTERRUPTED,
-                        "sleeper-agent: stopped after %" PRId64 " of %" PRId64 " steps; nothing was kept", s->steps,
-                        s->options->brew.steps);
-    return TC_OK;
+static double share_of(const sleeper *s, double done) {
+    return fmin(done / s->work, 1);
 }
 
-static tc_status tell_selected(void *context, tc_error *error) {
-    sleeper *s = context;
-    s->gradients++;
-    return tell(s, GRADIENT_WORK, error);
-}
-
-static void tell_trained(void *context, const tc_epoch_report *report, double fraction) {
-    sleeper *s = context;
+static void tell(const sleeper *s, double done) {
     const tc_craft_job *job = s->given;
-    s->done = s->begun + fraction * GRADIENT_WORK * (double)(report->epochs) * (double)job->dataset->train.count;
-    if (job->progress) job->progress(job->context, fmin(s->done / s->work, 1), s->loss);
+    if (job->progress) job->progress(job->context, share_of(s, done), s->at.loss);
 }
 
 static bool asked_to_stop(void *context) {
     const tc_craft_job *job = ((sleeper *)context)->given;
     return job->stop && job->stop(job->context);
+}
+
+static tc_status tell_selected(void *context, tc_error *error) {
+    sleeper *s = context;
+    s->at.gradients++;
+    s->at.done += GRADIENT_WORK;
+    tell(s, s->at.done);
+    if (asked_to_stop(s))
+        return tc_raise(error, TC_INTERRUPTED, "sleeper-agent: stopped before its first step; nothing was kept");
+    return TC_OK;
+}
+
+static double work_of_training(const sleeper *s, int64_t epochs) {
+    return GRADIENT_WORK * (double)epochs * (double)s->given->dataset->train.count;
+}
+
+static void tell_trained(void *context, const tc_epoch_report *report, double fraction) {
+    const sleeper *s = context;
+    tell(s, s->at.done + fraction * work_of_training(s, report->epochs));
 }
 
 /* ---- re-training ---- */
@@ -123,28 +139,38 @@ static tc_status train_anew(sleeper *s, int i, const tc_view *view, tc_stream st
     tc_weights weights = {0};
     const tc_model *model = s->given->surrogates[i].model;
     const tc_train_options options = training_for(s, i);
-    const tc_train_hooks hooks = {.progress = tell_trained, .stop = asked_to_stop, .context = s};
-    s->begun = s->done;
+    char checkpoint[TC_PATH_SIZE];
+    TC_TRY(tc_snapshot_training(&s->snapshot, checkpoint, error));
+    const tc_train_hooks hooks = {
+        .progress = tell_trained, .stop = asked_to_stop, .context = s, .checkpoint = *checkpoint ? checkpoint : NULL};
     TC_TRY(tc_weights_create(model, &weights, error));
     tc_model_init(model, tc_stream_child(stream, "initialise", (uint64_t)i), weights.theta, weights.state);
     TC_TRY(tc_train(s->given->device, model, view, &options, tc_stream_child(stream, "train", (uint64_t)i), &hooks,
                     &weights, NULL, error));
     tc_ensemble_replace(&s->brew.surrogates, i, &weights);
-    s->trainings++;
+    s->at.trainings++;
+    s->at.done += work_of_training(s, options.epochs);
 done:
     tc_weights_free(&weights);
     return status;
 }
 
-static tc_status retrain(sleeper *s, int64_t round, tc_error *error) {
+/* A snapshot before each of them, and the training's own checkpoint beside it: whoever goes on finds the one under way
+ * where it was. */
+static tc_status retrain(sleeper *s, tc_error *error) {
     tc_status status = TC_OK;
     tc_poison *poison = NULL;
     tc_view view = {0};
-    const tc_stream stream = tc_stream_child(s->given->stream, "retrain", (uint64_t)round);
+    const tc_stream stream = tc_stream_child(s->given->stream, "retrain", (uint64_t)s->at.round);
     tc_perturbation_round(&s->brew.delta, s->rounded);
     TC_TRY(tc_threat_poison(s->given->dataset, &s->threat, s->rounded, &poison, error));
     TC_TRY(tc_view_create(s->given->dataset, poison, &view, error));
-    for (int i = 0; i < s->given->surrogate_count; i++) TC_TRY(train_anew(s, i, &view, stream, error));
+    for (; s->at.trained < s->given->surrogate_count; s->at.trained++) {
+        TC_TRY(tc_snapshot_save(&s->snapshot, error));
+        TC_TRY(train_anew(s, (int)s->at.trained, &view, stream, error));
+    }
+    s->at.trained = s->at.aimed = 0;
+    s->at.round++;
 done:
     tc_view_free(&view);
     tc_poison_free(poison);
@@ -153,28 +179,42 @@ done:
 
 /* ---- the algorithm ---- */
 
-/* Look 0 is the poisons', who carry no trigger. */
-static tc_status aim(sleeper *s, int64_t round, tc_error *error) {
-    tc_mark_images(s->given->dataset, &s->threat, (uint64_t)round + 1, s->source, s->sources, s->marked);
-    return tc_ensemble_aim_at(&s->brew.surrogates, &s->options->brew.sharpness, s->marked, s->sources, error);
+/* Look 0 is the poisons', who carry no trigger. Whoever goes on aims again, at no cost to the count. */
+static tc_status aim(sleeper *s, tc_error *error) {
+    const int64_t counted = s->brew.surrogates.gradients;
+    tc_status status = TC_OK;
+    tc_mark_images(s->given->dataset, &s->threat, (uint64_t)s->at.round + 1, s->source, s->sources, s->marked);
+    TC_TRY(tc_ensemble_aim_at(&s->brew.surrogates, &s->options->brew.sharpness, s->marked, s->sources, error));
+    if (s->at.aimed) s->brew.surrogates.gradients = counted;
+    s->at.aimed = true;
+done:
+    return status;
+}
+
+static bool due_for_retraining(const sleeper *s) {
+    const int64_t period = s->options->brew.steps / (s->options->retrainings + 1);
+    return s->at.round < s->options->retrainings && s->at.steps == (s->at.round + 1) * period;
 }
 
 static tc_status run(sleeper *s, tc_error *error) {
     tc_status status = TC_OK;
-    const int64_t steps = s->options->brew.steps, retrainings = s->options->retrainings;
-    const int64_t period = steps / (retrainings + 1);
+    const int64_t steps = s->options->brew.steps;
     const tc_stream stream = tc_stream_child(s->given->stream, "attempt", 0);
     const double work = MATCHING_WORK * (double)s->threat.poisons * s->given->surrogate_count;
-    int64_t round = 0;
-    TC_TRY(aim(s, round, error));
-    tc_brew_start(&s->brew, stream);
-    while (s->steps < steps) {
-        s->loss = tc_brew_step(&s->brew, stream, s->steps++);
-        TC_TRY(tell(s, work, error));
-        if (round == retrainings || s->steps % period) continue;
-        TC_TRY(retrain(s, round++, error));
-        TC_TRY(aim(s, round, error));
+    bool aimed = false;
+    if (!s->at.steps) tc_brew_start(&s->brew, stream);
+    while (s->at.steps < steps) {
+        if (due_for_retraining(s)) {
+            TC_TRY(retrain(s, error));
+            aimed = false;
+        }
+        if (!aimed) TC_TRY(aim(s, error));
+        aimed = true;
+        s->at.loss = tc_brew_step(&s->brew, stream, s->at.steps++);
+        s->at.done += work;
+        TC_TRY(tc_craft_tell(&s->snapshot, share_of(s, s->at.done), s->at.loss, error));
     }
+    if (!aimed) TC_TRY(aim(s, error)); /* gone on with after the last step: to judge by */
 done:
     return status;
 }
@@ -213,21 +253,22 @@ static double all_work(const sleeper *s, size_t candidates) {
 static tc_status select_base(sleeper *s, tc_error *error) {
     const tc_craft_job *job = s->given;
     const bool random = s->options->selection == RANDOM;
-    uint32_t *place = NULL; /* of all images of the intended class */
+    uint32_t *candidate = NULL; /* all images of the intended class */
     double *norm = NULL;
     size_t count = 0;
     tc_status status = TC_OK;
     TC_TRY(tc_class_places(job->dataset, job->threat->intended_class, tc_stream_child(job->stream, "candidates", 0),
-                           &place, &count, error));
+                           &candidate, &count, error));
     s->work = all_work(s, random ? 0 : count);
     if (!random) {
         TC_TRY(tc_new(&norm, count, sizeof *norm, error));
-        TC_TRY(tc_gradient_norms(job, place, count, norm, tell_selected, s, error));
-        TC_TRY(tc_largest_first(place, norm, count, error));
+        TC_TRY(tc_gradient_norms(job, candidate, count, norm, tell_selected, s, error));
+        TC_TRY(tc_largest_first(candidate, norm, count, error));
     }
-    TC_TRY(tc_threat_rebase(job->threat, random ? job->threat->base : place, job->threat->poisons, &s->threat, error));
+    TC_TRY(
+        tc_threat_rebase(job->threat, random ? job->threat->base : candidate, job->threat->poisons, &s->threat, error));
 done:
-    free(place);
+    free(candidate);
     free(norm);
     return status;
 }
@@ -251,7 +292,25 @@ done:
     return status;
 }
 
+/* What was selected is selected again, from the same surrogates; what has become of them is in the snapshot. */
+static tc_status resume(sleeper *s, tc_error *error) {
+    tc_snapshot *to = &s->snapshot;
+    char training[TC_PATH_SIZE];
+    tc_status status = TC_OK;
+    bool found;
+    TC_TRY(tc_snapshot_create(s->given, &tc_sleeper_agent, s->options, 2 + tc_brew_pieces(s->given), to, error));
+    tc_snapshot_host(to, &s->at, sizeof s->at);
+    tc_snapshot_host(to, &s->brew.surrogates.gradients, sizeof s->brew.surrogates.gradients);
+    tc_brew_keep(&s->brew, s->options->retrainings > 0, to);
+    TC_TRY(tc_snapshot_load(to, &found, error));
+    TC_TRY(tc_snapshot_training(to, training, error));
+    if (!found && *training) unlink(training); /* of one that is gone */
+done:
+    return status;
+}
+
 static void clean_up(sleeper *s) {
+    tc_snapshot_free(&s->snapshot);
     if (s->brew.job) tc_brew_free(&s->brew);
     tc_threat_rebase_free(&s->threat);
     free(s->source);
@@ -262,20 +321,21 @@ static void clean_up(sleeper *s) {
 static tc_status craft(const tc_craft_job *job, const void *options, tc_poison **poison, tc_craft_report *report,
                        tc_error *error) {
     tc_status status = TC_OK;
-    const double started = tc_clock();
-    sleeper s = {.given = job, .options = options, .loss = NAN};
+    sleeper s = {.given = job, .options = options, .at.loss = NAN};
     *poison = NULL;
     TC_TRY(prepare(&s, error));
+    TC_TRY(resume(&s, error));
     TC_TRY(run(&s, error));
     const double objective = tc_brew_round(&s.brew, s.rounded);
     if (!isfinite(objective))
         TC_RAISE(TC_FAILED, "sleeper-agent: the matching loss is not a number; train the surrogate again");
     TC_TRY(tc_threat_poison(job->dataset, &s.threat, s.rounded, poison, error));
     if (report) {
-        *report = (tc_craft_report){.objective = objective, .seconds = tc_clock() - started, .steps = s.steps};
+        *report =
+            (tc_craft_report){.objective = objective, .seconds = tc_snapshot_seconds(&s.snapshot), .steps = s.at.steps};
         tc_ensemble_spent(&s.brew.surrogates, report);
-        report->gradients += s.gradients;
-        report->trainings = s.trainings;
+        report->gradients += s.at.gradients;
+        report->trainings = s.at.trainings;
     }
 done:
     clean_up(&s);

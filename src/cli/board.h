@@ -3,7 +3,7 @@
 #ifndef TC_CLI_BOARD_H
 #define TC_CLI_BOARD_H
 
-#include "experiment/run/runner.h"
+#include "experiment/run/study_run.h"
 
 typedef struct tc_board tc_board;
 

@@ -6,7 +6,12 @@
  * may be built apart from the rest (plugin.h). C and C++ both read this header.
  *
  * Conventions: x value, y result, d… cotangent (gradient of the loss), …_t tangent (derivative along a direction).
- * Kernels overwrite their results unless `accumulate` says to add. Sizes are given in brackets. No kernel allocates. */
+ * Kernels overwrite their results unless `accumulate` says to add. Sizes are given in brackets. No kernel allocates.
+ *
+ * Activations and their cotangents, which come with a tc_shape, are reals unless it says half. Only a device with
+ * `halves` meets that, in the maps forward and backward of convolution, batch norm, activation, pooling, concat, slice,
+ * scale, flatten, the sums and the layout moves; never in a tangent. Whatever else a kernel is given (parameters,
+ * statistics, sums by channel, factors) are reals always. */
 #ifndef TC_COMPUTE_DEVICE_H
 #define TC_COMPUTE_DEVICE_H
 
@@ -263,8 +268,6 @@ struct tc_kernels {
     void (*axpby)(tc_device *device, size_t count, double a, const void *x, double b,
                   void *y); /* y = a x + b y; b == 0 ignores y */
     void (*multiply)(tc_device *device, size_t count, const void *a, const void *b, void *y, bool accumulate);
-    void (*add)(tc_device *device, size_t count, tc_sum terms, void *y);      /* y may be a term */
-    void (*add_relu)(tc_device *device, size_t count, tc_sum terms, void *y); /* y = max(0, Σ terms); y may be a term */
     double (*sum)(tc_device *device, size_t count, const void *x);
     double (*dot)(tc_device *device, size_t count, const void *x, const void *y);
     double (*sum_power)(tc_device *device, size_t count, double p, const void *x); /* Σ|x|^p; p = INFINITY: max|x| */
@@ -313,14 +316,17 @@ struct tc_kernels {
     void (*attention_tangent)(tc_device *device, const tc_attention *attention);
     void (*attention_backward_tangent)(tc_device *device, const tc_attention *attention);
 
+    void (*add)(tc_device *device, tc_shape shape, tc_sum terms, void *y);      /* y may be a term */
+    void (*add_relu)(tc_device *device, tc_shape shape, tc_sum terms, void *y); /* y = max(0, Σ terms); likewise */
     /* y = f(x); dx = f′(x) Σdy; y_t = f′(x) x_t; dx_t = f′(x) Σdy_t + f″(x) x_t Σdy. Piecewise linear kinds read only
      * y (x may be NULL or share y's buffer); the smooth ones read x. dx may be dy.term[0]. x_t == NULL: zero. */
-    void (*activation)(tc_device *device, tc_activation_kind kind, double slope, size_t count, const void *x, void *y);
-    void (*activation_backward)(tc_device *device, tc_activation_kind kind, double slope, size_t count, const void *x,
+    void (*activation)(tc_device *device, tc_activation_kind kind, double slope, tc_shape shape, const void *x,
+                       void *y);
+    void (*activation_backward)(tc_device *device, tc_activation_kind kind, double slope, tc_shape shape, const void *x,
                                 const void *y, tc_sum dy, void *dx);
-    void (*activation_tangent)(tc_device *device, tc_activation_kind kind, double slope, size_t count, const void *x,
+    void (*activation_tangent)(tc_device *device, tc_activation_kind kind, double slope, tc_shape shape, const void *x,
                                const void *y, const void *x_t, void *y_t);
-    void (*activation_backward_tangent)(tc_device *device, tc_activation_kind kind, double slope, size_t count,
+    void (*activation_backward_tangent)(tc_device *device, tc_activation_kind kind, double slope, tc_shape shape,
                                         const void *x, const void *y, const void *x_t, tc_sum dy, tc_sum dy_t,
                                         void *dx_t);
 
@@ -381,7 +387,7 @@ struct tc_kernels {
 };
 
 /* What convolutions and matrix products may do with the reals they multiply; sums are kept in single precision or
- * better. */
+ * better. With the last, activations that only training sees may be kept so rounded (tc_shape.half). */
 typedef enum tc_precision {
     TC_F32_MATHS,  /* nothing */
     TC_TF32_MATHS, /* round them to 11 significant bits */
@@ -401,6 +407,7 @@ struct tc_device {
     const char *name; /* "cpu", "reference", "cuda" */
     const tc_kernels *k;
     size_t element;    /* bytes of a real: 4 or 8 */
+    bool halves;       /* keeps activations in bf16 where a shape says so, and wants it */
     int channel_block; /* panel width the convolutions like; 0: plain NHWC only */
     int abreast;       /* images side by side (shape.h) in networks of at most abreast_channels channels and … */
     int abreast_channels, abreast_kernel; /* … windows of at most abreast_kernel. 0: never. Taken by convolutions,
@@ -435,6 +442,11 @@ static inline tc_status tc_device_health(tc_device *device, tc_error *error) {
 /* Element `offset` of a device array of reals. */
 static inline void *tc_at(const tc_device *device, const void *base, size_t offset) {
     return (char *)(uintptr_t)base + offset * device->element;
+}
+
+/* Bytes of an activation. */
+static inline size_t tc_shape_bytes(const tc_device *device, tc_shape shape) {
+    return tc_shape_count(shape) * (shape.half ? 2 : device->element);
 }
 
 /* An array of `count` reals, zeroed. */

@@ -1,24 +1,29 @@
-/* shape.h — where the element (n, y, x, c) of an activation lies.
+/* shape.h — where the element (n, y, x, c) of an activation lies, and as what.
  *
  * Activations are stored as NHWC or, where the device's convolutions are faster that way, as NHWC panels of `block`
  * channels: [n][c/block][h][w][block]. Plain NHWC is block == c, so one formula serves both, and a tensor whose
  * channels fit one panel, or whose h·w is 1, is the same in both. c is always a multiple of block.
  *
  * Where channels are few, images go side by side instead: [n/abreast][c][h][w][abreast], block == 1. The batch is then
- * filled up with images that count for nothing; whatever flows back to them is zero. */
+ * filled up with images that count for nothing; whatever flows back to them is zero.
+ *
+ * A number is one of the device's reals or, on a device that can (tc_device.halves), half of one: bf16, a float's first
+ * 16 bits. That is a matter of storage alone: kernels compute in reals whatever they load and store. */
 #ifndef TC_COMPUTE_SHAPE_H
 #define TC_COMPUTE_SHAPE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef struct tc_shape {
     int n, h, w, c;
     int block;
     int abreast; /* images side by side; 0 or 1: none */
+    bool half;   /* kept in bf16 */
 } tc_shape;
 
 static inline tc_shape tc_nhwc(int n, int h, int w, int c) {
-    const tc_shape shape = {n, h, w, c, c, 0};
+    const tc_shape shape = {n, h, w, c, c, 0, false};
     return shape;
 }
 

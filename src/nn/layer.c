@@ -13,13 +13,12 @@ void tc_step_release_kept(tc_step *step) {
 
 static const void *gather(const tc_step *step, const tc_sum *dy, void *q) {
     const tc_kernels *k = step->device->k;
-    const size_t count = tc_shape_count(step->out);
     if (step->masks) {
-        k->activation_backward(step->device, TC_RELU, 0, count, NULL, step->y, *dy, q);
+        k->activation_backward(step->device, TC_RELU, 0, step->out, NULL, step->y, *dy, q);
         return q;
     }
     if (dy->count == 1) return dy->term[0];
-    k->add(step->device, count, *dy, q);
+    k->add(step->device, step->out, *dy, q);
     return q;
 }
 

@@ -110,6 +110,7 @@ enum {
     TC_RESIDUAL_IS_Q = 128,  /* input 1's cotangent is q, and no backward map reads its value */
     TC_SCRATCH = 256,        /* the maps need room for one more weight tensor while they run */
     TC_WHOLE_ROWS = 512,     /* all channels of a position lie together: plain NHWC */
+    TC_HALVES = 1024,        /* forward and backward take activations in bf16 (compute/shape.h) */
 };
 
 struct tc_layer_class {

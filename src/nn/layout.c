@@ -1,6 +1,6 @@
-/* layout.c — how the activations of a pass are laid out (compute/shape.h): NHWC, panels of channels, or images abreast.
- * One choice for the whole network, from its geometry and what the device likes alone, never from a measurement, so
- * that results do not change from run to run. */
+/* layout.c — how the activations of a pass are laid out (compute/shape.h): NHWC, panels of channels, or images abreast;
+ * reals, or halves of them. One choice for the whole network, from its geometry and what the device likes alone, never
+ * from a measurement, so that results do not change from run to run. */
 #include "nn/plan.h"
 
 /* The part of a network's activations that need not fill panels of channels. */
@@ -69,15 +69,41 @@ static bool abreast_fits(const tc_pass *pass) {
     return any;
 }
 
+static bool has_positions(const tc_model *m, tc_node x) {
+    return m->value[x].h * m->value[x].w > 1;
+}
+
+/* Images are reals: convolutions read them, and layers that leave no positions. */
+static bool takes_halves(const tc_model *m, const tc_layer *layer) {
+    bool images = false, positions = has_positions(m, layer->output);
+    for (int j = 0; j < layer->inputs; j++) images |= layer->input[j] == 0;
+    if (images) return layer->class == &tc_convolution_layer || !positions;
+    for (int j = 0; j < layer->inputs; j++) positions |= has_positions(m, layer->input[j]);
+    return !positions || (layer->class->traits & TC_HALVES);
+}
+
+/* Passes that only train keep activations as halves where the device can. Its convolutions round them to that anyway,
+ * and all that lies between them is bound by memory. What looks closer (tangents, gradients of images, features,
+ * evaluation) stays with reals; so do images and values without positions, with which every network begins and ends:
+ * they are small. */
+static bool halves_fit(const tc_pass *pass) {
+    const tc_model *m = pass->model;
+    bool fit = pass->device->halves && pass->options.mode == TC_TRAIN && pass->options.want == TC_WANT_GRAD_THETA;
+    for (int i = 0; fit && i < m->layers; i++) fit = takes_halves(m, &m->layer[i]);
+    return fit;
+}
+
 void tc_pass_choose_shapes(tc_pass *pass) {
     bool all;
     const bool panels = panels_fit(pass, pass->device->channel_block, &all);
     const bool abreast = !(panels && all) && abreast_fits(pass);
+    const bool half = halves_fit(pass);
     const int block = panels && !abreast ? pass->device->channel_block : 0;
     for (int v = 0; v < pass->model->values; v++) {
         const tc_value *value = &pass->model->value[v];
         pass->shape[v] = tc_nhwc(pass->options.batch, value->h, value->w, value->c);
         if (v == 0 || value->h * value->w == 1) continue;
+        pass->shape[v].half = half;
         if (block && fills_panels(value, block)) pass->shape[v].block = block;
         if (abreast) pass->shape[v].block = 1, pass->shape[v].abreast = pass->device->abreast;
     }

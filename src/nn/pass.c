@@ -180,7 +180,7 @@ static void *if_wanted(const tc_pass *pass, unsigned want, void *result) {
 }
 
 static void deliver(const tc_pass *pass, const tc_sum *cotangent, void *g_x) {
-    if (g_x && cotangent->count) pass->device->k->add(pass->device, tc_shape_count(pass->shape[0]), *cotangent, g_x);
+    if (g_x && cotangent->count) pass->device->k->add(pass->device, pass->shape[0], *cotangent, g_x);
 }
 
 /* No cotangents from outside, until tc_pass_vjp gives one. */

@@ -69,7 +69,7 @@ static int at_end(const draft *d) {
 /* ---- spans ---- */
 
 static int new_span(draft *d, tc_shape shape) {
-    d->span[d->spans] = (tc_span){.bytes = tc_shape_count(shape) * d->pass->device->element, .first = 0, .last = -1};
+    d->span[d->spans] = (tc_span){.bytes = tc_shape_bytes(d->pass->device, shape), .first = 0, .last = -1};
     return d->spans++;
 }
 

@@ -228,8 +228,8 @@ static void training_is_refused(void **state) {
 static tocsin_poison *craft(const setup *s, tocsin_threat *threat, const char *const *own) {
     tocsin_error error;
     tocsin_poison *poison = NULL;
-    must(tocsin_craft(s->device, s->data, threat, "error-min", own, &(tocsin_model *){s->model}, 1, 1, NULL, &poison,
-                      NULL, &error));
+    must(tocsin_craft(s->device, s->data, threat, "error-min", own, &(tocsin_model *){s->model}, 1, 1, NULL, NULL,
+                      &poison, NULL, &error));
     return poison;
 }
 
@@ -250,7 +250,8 @@ static void attacks_are_told_how_to_train(void **state) {
     assert_memory_equal(images[0], images[1], bytes); /* 0.1 is the default */
     assert_memory_not_equal(images[0], images[2], bytes);
     for (int i = 0; i < 3; i++) tocsin_poison_free(made[i]);
-#define CRAFT(name, own) tocsin_craft(s->device, s->data, threat, name, own, surrogates, 1, 1, NULL, &none, NULL, e)
+#define CRAFT(name, own)                                                                                               \
+    tocsin_craft(s->device, s->data, threat, name, own, surrogates, 1, 1, NULL, NULL, &none, NULL, e)
     refused("rate", CRAFT("error-min", ((settings){"train.rat=1", NULL})));
     refused("trains no network", CRAFT("error-max", ((settings){"train.rate=1", NULL})));
 #undef CRAFT

@@ -1,6 +1,8 @@
 /* Threats, attacks and poisons from outside. */
 #include "outside.h"
 
+#include <unistd.h>
+
 typedef struct setup {
     tocsin_device *device;
     tocsin_dataset *data;
@@ -134,7 +136,7 @@ static void every_attack_crafts(void **state) {
         const bool matching = !strcmp(entry.name, "gradient-matching");
         if (!matching && strcmp(entry.name, "random-noise") != 0) continue; /* others have tests of their own */
         must(tocsin_craft(s->device, s->data, s->threat, entry.name, matching ? sapa : NULL, surrogates, 1, 3, NULL,
-                          &poison, NULL, &error));
+                          NULL, &poison, NULL, &error));
         check_limits(s, poison);
         tocsin_poison_free(poison);
     }
@@ -154,9 +156,9 @@ static void ensembles_and_seeds(void **state) {
     const tocsin_hooks hooks = {told, asked, &w};
     for (int i = 0; i < 3; i++)
         must(tocsin_craft(s->device, s->data, s->threat, "gradient-matching", sapa, surrogates, 3, i == 2 ? 4 : 3,
-                          &hooks, &poison[i], &result, &error));
-    must(tocsin_craft(s->device, s->data, s->threat, "gradient-matching", sapa, surrogates, 1, 3, NULL, &poison[3],
-                      &single, &error));
+                          &hooks, NULL, &poison[i], &result, &error));
+    must(tocsin_craft(s->device, s->data, s->threat, "gradient-matching", sapa, surrogates, 1, 3, NULL, NULL,
+                      &poison[3], &single, &error));
     assert_int_equal(w.calls, 3 * 12);
     assert_true(w.fraction == 1);
     assert_int_equal(result.steps, 12);
@@ -172,6 +174,51 @@ static void ensembles_and_seeds(void **state) {
     tocsin_model_free(other);
 }
 
+static tocsin_status go_on(const setup *s, uint64_t seed, int stop_after, const char *checkpoint,
+                           tocsin_poison **poison, tocsin_error *error) {
+    static const char *const own[] = {"steps=6", "restarts=2", "sharpness=worst-case", "checkpoint_minutes=5", NULL};
+    tocsin_model *surrogates[] = {s->surrogate};
+    watch w = {.stop_after = stop_after};
+    const tocsin_hooks hooks = {told, asked, &w};
+    *poison = (tocsin_poison *)error; /* NULL unless all is well */
+    const tocsin_status status = tocsin_craft(s->device, s->data, s->threat, "gradient-matching", own, surrogates, 1,
+                                              seed, &hooks, checkpoint, poison, NULL, error);
+    if (status == TOCSIN_OK && stop_after == 0 && checkpoint) assert_true(w.calls < 12);
+    if (status != TOCSIN_OK) assert_null(*poison);
+    return status;
+}
+
+/* A crafting that was stopped goes on to the same poison; its checkpoint is believed only where it fits, is left alone
+ * where it does not, and is gone at the end. */
+static void crafting_goes_on(void **state) {
+    const setup *s = *state;
+    tocsin_error error;
+    tocsin_poison *whole, *poison;
+    char folder[] = "/tmp/tocsin-craft-XXXXXX", path[64], nowhere[64];
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/craft", folder);
+    snprintf(nowhere, sizeof nowhere, "%s/none/craft", folder);
+    must(go_on(s, 3, 0, NULL, &whole, &error));
+    assert_int_equal(go_on(s, 3, 8, path, &poison, &error), TOCSIN_INTERRUPTED);
+    assert_non_null(strstr(error.message, "run again with the same settings to go on"));
+    assert_int_equal(access(path, F_OK), 0);
+    assert_int_equal(go_on(s, 4, 0, path, &poison, &error), TOCSIN_INVALID);
+    assert_non_null(strstr(error.message, "another crafting"));
+    must(go_on(s, 3, 0, path, &poison, &error));
+    assert_memory_equal(tocsin_poison_samples(poison).images, tocsin_poison_samples(whole).images, 9 * IMAGE);
+    tocsin_poison_free(poison);
+    assert_int_not_equal(access(path, F_OK), 0);
+    assert_int_equal(go_on(s, 3, 8, path, &poison, &error), TOCSIN_INTERRUPTED);
+    assert_int_equal(truncate(path, 1000), 0);
+    assert_int_equal(go_on(s, 3, 0, path, &poison, &error), TOCSIN_INVALID);
+    assert_non_null(strstr(error.message, "damaged"));
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(go_on(s, 3, 8, nowhere, &poison, &error), TOCSIN_FAILED);
+    assert_non_null(strstr(error.message, nowhere));
+    assert_int_equal(rmdir(folder), 0);
+    tocsin_poison_free(whole);
+}
+
 static void crafting_is_refused_or_stopped(void **state) {
     const setup *s = *state;
     tocsin_error error;
@@ -181,15 +228,17 @@ static void crafting_is_refused_or_stopped(void **state) {
     watch w = {.stop_after = 5};
     const tocsin_hooks hooks = {told, asked, &w};
     assert_int_equal(tocsin_craft(s->device, s->data, s->threat, "gradient-matching", sapa, surrogates, 1, 3, &hooks,
-                                  &poison, NULL, &error),
+                                  NULL, &poison, NULL, &error),
                      TOCSIN_INTERRUPTED);
     assert_null(poison);
 #define CRAFT(data, threat, attack, options, models, count)                                                            \
-    tocsin_craft(s->device, data, threat, attack, options, models, count, 3, NULL, &poison, NULL, e)
+    tocsin_craft(s->device, data, threat, attack, options, models, count, 3, NULL, NULL, &poison, NULL, e)
     refused("gradient-matching", CRAFT(s->data, s->threat, "gradient-machting", NULL, surrogates, 1));
     refused("rho", CRAFT(s->data, s->threat, "gradient-matching", ((settings){"rho=-1", NULL}), surrogates, 1));
     refused("no norm", CRAFT(s->data, s->threat, "gradient-matching", ((settings){"p=two", NULL}), surrogates, 1));
     refused("steps", CRAFT(s->data, s->threat, "gradient-matching", ((settings){"step=9", NULL}), surrogates, 1));
+    refused("checkpoint_minutes",
+            CRAFT(s->data, s->threat, "gradient-matching", ((settings){"checkpoint_minutes=-1", NULL}), surrogates, 1));
     refused("surrogate", CRAFT(s->data, s->threat, "gradient-matching", sapa, NULL, 0));
     refused("surrogate 1", CRAFT(s->data, s->threat, "gradient-matching", sapa, surrogates, 2));
     refused("surrogate 0", CRAFT(s->data, s->threat, "gradient-matching", sapa, NULL, 1));
@@ -230,7 +279,8 @@ static void comes_back_from_a_folder(void **state) {
     make_folder(folder);
     snprintf(path, sizeof path, "%s/poison", folder);
     tocsin_poison *poison = NULL, *back = NULL;
-    must(tocsin_craft(s->device, s->data, s->threat, "random-noise", NULL, NULL, 0, 3, NULL, &poison, NULL, &error));
+    must(tocsin_craft(s->device, s->data, s->threat, "random-noise", NULL, NULL, 0, 3, NULL, NULL, &poison, NULL,
+                      &error));
     must(tocsin_poison_save(poison, s->data, path, &error));
     must(tocsin_poison_load(s->data, path, &back, &error));
     assert_memory_equal(tocsin_poison_samples(poison).images, tocsin_poison_samples(back).images, 9 * IMAGE);
@@ -286,7 +336,8 @@ static void does_not_fit_another_dataset(void **state) {
     tocsin_dataset *shapes = NULL;
     tocsin_poison *poison = NULL;
     must(tocsin_dataset_open("shapes10", (settings){"train_per_class=2", "test_per_class=1", NULL}, &shapes, &error));
-    must(tocsin_craft(s->device, s->data, s->threat, "random-noise", NULL, NULL, 0, 3, NULL, &poison, NULL, &error));
+    must(tocsin_craft(s->device, s->data, s->threat, "random-noise", NULL, NULL, 0, 3, NULL, NULL, &poison, NULL,
+                      &error));
     tocsin_model *model = new_model("logreg", shapes, NULL, 1);
     refused("poison", tocsin_poison_distance(poison, shapes, &distance, e));
     refused("poison", tocsin_poison_save(poison, shapes, "/nowhere/poison", e));
@@ -298,11 +349,17 @@ static void does_not_fit_another_dataset(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_threat_is_drawn),   cmocka_unit_test(a_threat_is_chosen),
-        cmocka_unit_test(a_threat_is_refused), cmocka_unit_test(every_attack_crafts),
-        cmocka_unit_test(ensembles_and_seeds), cmocka_unit_test(crafting_is_refused_or_stopped),
-        cmocka_unit_test(success_is_counted),  cmocka_unit_test(comes_back_from_a_folder),
-        cmocka_unit_test(is_made_by_hand),     cmocka_unit_test(does_not_fit_another_dataset),
+        cmocka_unit_test(a_threat_is_drawn),
+        cmocka_unit_test(a_threat_is_chosen),
+        cmocka_unit_test(a_threat_is_refused),
+        cmocka_unit_test(every_attack_crafts),
+        cmocka_unit_test(ensembles_and_seeds),
+        cmocka_unit_test(crafting_goes_on),
+        cmocka_unit_test(crafting_is_refused_or_stopped),
+        cmocka_unit_test(success_is_counted),
+        cmocka_unit_test(comes_back_from_a_folder),
+        cmocka_unit_test(is_made_by_hand),
+        cmocka_unit_test(does_not_fit_another_dataset),
     };
     return cmocka_run_group_tests(tests, make_setup, end_setup);
 }

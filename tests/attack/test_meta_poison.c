@@ -28,7 +28,7 @@ static void networks_age_and_start_anew(void **state) {
     job.architecture_count = 2;
     must(tc_stagger_create(&job, 3, 2, &s, &error));
     for (int m = 0; m < 3; m++) {
-        must(tc_stagger_begin(&s, m, &error));
+        for (int64_t age = 0; age < tc_stagger_first_age(&s, m); age++) must(tc_stagger_begin(&s, m, &error));
         assert_ptr_equal(job.architectures[s.model[m].architecture].model, m == 1 ? c.second : c.model);
     }
     for (int step = 0; step < 5; step++)
@@ -37,7 +37,7 @@ static void networks_age_and_start_anew(void **state) {
             assert_int_equal(s.model[m].generation, ages[step][m] < ages[0][m]);
             must(tc_stagger_advance(&s, m, &error));
         }
-    assert_int_equal(s.generations, 5);
+    assert_int_equal(tc_stagger_generations(&s), 5);
     tc_stagger_free(&s);
     job.architecture_count = 0;
     assert_int_equal(tc_stagger_create(&job, 3, 2, &s, &error), TC_INVALID);

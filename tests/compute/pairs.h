@@ -8,7 +8,7 @@
 #ifndef TC_TESTS_COMPUTE_PAIRS_H
 #define TC_TESTS_COMPUTE_PAIRS_H
 
-#include "compute/device.h"
+#include "../devices.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -39,12 +39,12 @@ static size_t own[2]; /* what a device keeps for itself while it is open */
 
 static inline int set_up(void **state) {
     (void)state;
-    const char *said = getenv("TOCSIN_TEST_DEVICE"), *const names[2] = {"reference", said ? said : "cpu"};
+    const char *const names[2] = {"reference", tested_device("cpu")};
     pair_count = 0;
     draws = 0;
     BOTH(d) {
         tc_error error = {0};
-        if (tc_device_open(names[d], 2, &device[d], &error) != TC_OK) {
+        if (open_device(names[d], 2, &device[d], &error) != TC_OK) {
             print_error("%s\n", error.message);
             return -1;
         }

@@ -11,6 +11,7 @@ static void test_vectors(void **state) {
     (void)state;
     for (int s = 0; s < SIZES; s++) {
         const size_t n = sizes[s];
+        const tc_shape row = tc_nhwc(1, 1, 1, (int)n);
         const pair a = noise(n), b = noise(n), c = noise(n), y = garbage(n), z = garbage(n), w = garbage(n),
                    r = garbage(n), v = copied(a);
         BOTH(d) {
@@ -20,9 +21,9 @@ static void test_vectors(void **state) {
             ON(d, axpby, n, 0.5, c.at[d], 1, z.at[d]);
             ON(d, multiply, n, a.at[d], b.at[d], w.at[d], false);
             ON(d, multiply, n, b.at[d], c.at[d], w.at[d], true);
-            ON(d, add, n, (tc_sum){4, {v.at[d], b.at[d], c.at[d], v.at[d]}}, v.at[d]);
+            ON(d, add, row, (tc_sum){4, {v.at[d], b.at[d], c.at[d], v.at[d]}}, v.at[d]);
             ON(d, clamp, n, -0.3, 1.1, v.at[d]);
-            ON(d, add_relu, n, (tc_sum){2, {a.at[d], c.at[d]}}, r.at[d]);
+            ON(d, add_relu, row, (tc_sum){2, {a.at[d], c.at[d]}}, r.at[d]);
         }
         same(r, "add_relu");
         same(y, "axpby");
@@ -81,6 +82,7 @@ static void test_optimisers(void **state) {
 }
 
 static void check_activation(tc_activation_kind kind, size_t n, int terms) {
+    const tc_shape row = tc_nhwc(1, 1, 1, (int)n);
     const pair x = filled(n, 0, 3), x_t = noise(n), y = garbage(n), y_t = garbage(n), dx_t = garbage(n);
     const pair in_place = copied(x), still = garbage(n), straight = garbage(n);
     const pair dy[4] = {noise(n), noise(n), noise(n), noise(n)}, dy_t[4] = {noise(n), noise(n), noise(n), noise(n)};
@@ -88,13 +90,13 @@ static void check_activation(tc_activation_kind kind, size_t n, int terms) {
         const tc_sum q = {terms, {dy[0].at[d], dy[1].at[d], dy[2].at[d], dy[3].at[d]}};
         const tc_sum q_t = {terms, {dy_t[0].at[d], dy_t[1].at[d], dy_t[2].at[d], dy_t[3].at[d]}};
         const void *from = kind <= TC_RELU6 ? NULL : x.at[d];
-        ON(d, activation, kind, 0.1, n, x.at[d], y.at[d]);
-        ON(d, activation, kind, 0.1, n, in_place.at[d], in_place.at[d]);
-        ON(d, activation_tangent, kind, 0.1, n, from, y.at[d], NULL, still.at[d]);
-        ON(d, activation_backward_tangent, kind, 0.1, n, from, y.at[d], NULL, q, q_t, straight.at[d]);
-        ON(d, activation_tangent, kind, 0.1, n, from, y.at[d], x_t.at[d], y_t.at[d]);
-        ON(d, activation_backward_tangent, kind, 0.1, n, from, y.at[d], x_t.at[d], q, q_t, dx_t.at[d]);
-        ON(d, activation_backward, kind, 0.1, n, from, y.at[d], q, dy[0].at[d]); /* in the first term's place */
+        ON(d, activation, kind, 0.1, row, x.at[d], y.at[d]);
+        ON(d, activation, kind, 0.1, row, in_place.at[d], in_place.at[d]);
+        ON(d, activation_tangent, kind, 0.1, row, from, y.at[d], NULL, still.at[d]);
+        ON(d, activation_backward_tangent, kind, 0.1, row, from, y.at[d], NULL, q, q_t, straight.at[d]);
+        ON(d, activation_tangent, kind, 0.1, row, from, y.at[d], x_t.at[d], y_t.at[d]);
+        ON(d, activation_backward_tangent, kind, 0.1, row, from, y.at[d], x_t.at[d], q, q_t, dx_t.at[d]);
+        ON(d, activation_backward, kind, 0.1, row, from, y.at[d], q, dy[0].at[d]); /* in the first term's place */
     }
     same(y, "activation");
     same(in_place, "activation in place");

@@ -23,10 +23,10 @@ static void test_arithmetic(void **state) {
         on.k->multiply(on.device, n, a, c, z, true);
         for (size_t i = 0; i < n; i++) numbers_agree(z[i], a[i] * (b[i] + c[i]), 1e-14, "multiply");
         on.k->copy(on.device, n, c, y);
-        on.k->add(on.device, n, (tc_sum){3, {a, b, y}}, y);
+        on.k->add(on.device, tc_nhwc(1, 1, 1, (int)n), (tc_sum){3, {a, b, y}}, y);
         for (size_t i = 0; i < n; i++) numbers_agree(y[i], a[i] + b[i] + c[i], 1e-14, "add");
         on.k->copy(on.device, n, c, z);
-        on.k->add_relu(on.device, n, (tc_sum){3, {z, a, b}}, z); /* in a term's place */
+        on.k->add_relu(on.device, tc_nhwc(1, 1, 1, (int)n), (tc_sum){3, {z, a, b}}, z); /* in a term's place */
         for (size_t i = 0; i < n; i++) numbers_agree(z[i], fmax(0, a[i] + b[i] + c[i]), 1e-14, "add_relu");
         on.k->clamp(on.device, n, -0.5, 0.25, y);
         for (size_t i = 0; i < n; i++) numbers_agree(y[i], fmin(0.25, fmax(-0.5, a[i] + b[i] + c[i])), 1e-14, "clamp");

@@ -8,7 +8,7 @@
 
 #include "attack/attack.h"
 #include "experiment/plan/cost.h"
-#include "experiment/run/runner.h"
+#include "experiment/run/study_run.h"
 
 #include "base/file.h"
 

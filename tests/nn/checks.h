@@ -5,6 +5,7 @@
 #ifndef TC_TESTS_NN_CHECKS_H
 #define TC_TESTS_NN_CHECKS_H
 
+#include "../devices.h"
 #include "nn/pass.h"
 
 #include <math.h>
@@ -39,9 +40,8 @@ typedef struct devices {
 static inline int open_devices(void **state) {
     devices *d = calloc(1, sizeof *d);
     tc_error error = {0};
-    const char *said = getenv("TOCSIN_TEST_DEVICE");
-    if (tc_device_open(said ? said : "cpu", 2, &d->cpu, &error) != TC_OK ||
-        tc_device_open("reference", 2, &d->reference, &error) != TC_OK)
+    if (open_device(tested_device("cpu"), 2, &d->cpu, &error) != TC_OK ||
+        open_device("reference", 2, &d->reference, &error) != TC_OK)
         fail_msg("%s", error.message);
     *state = d;
     return 0;

@@ -6,8 +6,7 @@
 #include "zoo/zoo.h"
 
 static const char *name_of_device(void) {
-    const char *said = getenv("TOCSIN_TEST_DEVICE");
-    return said ? said : "cpu";
+    return tested_device("cpu");
 }
 
 /* ---- what is trained ---- */

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "compute/device.h"
+#include "../devices.h"
 #include "data/dataset.h"
 #include "nn/weights.h"
 
@@ -97,7 +97,7 @@ static inline tc_weights tiny_weights(const tc_model *model, uint64_t seed) {
 static inline tc_device *tiny_device_of(const char *name, int threads) {
     tc_device *device = NULL;
     tc_error error;
-    if (tc_device_open(name, threads, &device, &error) != TC_OK) fail_msg("%s", error.message);
+    if (open_device(name, threads, &device, &error) != TC_OK) fail_msg("%s", error.message);
     return device;
 }
 

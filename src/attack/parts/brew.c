@@ -29,6 +29,15 @@ void tc_brew_free(tc_brew *b) {
     *b = (tc_brew){0};
 }
 
+int tc_brew_pieces(const tc_craft_job *job) {
+    return TC_DESCENT_PIECES + TC_ENSEMBLE_PIECES * job->surrogate_count;
+}
+
+void tc_brew_keep(tc_brew *b, bool weights, tc_snapshot *snapshot) {
+    tc_descent_keep(&b->descent, snapshot);
+    tc_ensemble_keep(&b->surrogates, weights, snapshot);
+}
+
 /* ---- steps ---- */
 
 void tc_brew_start(tc_brew *b, tc_stream stream) {

@@ -55,6 +55,10 @@ void tc_brew_free(tc_brew *brew);
 /* Of one step and one surrogate, where the poisons fit into one pass (attack.h). */
 double tc_brew_step_work(const tc_craft_job *job);
 
+/* What a step leaves to the next, the aim aside, and what was spent; `weights` where surrogates are replaced. */
+int tc_brew_pieces(const tc_craft_job *job);
+void tc_brew_keep(tc_brew *brew, bool weights, tc_snapshot *snapshot);
+
 /* A new attempt from noise. */
 void tc_brew_start(tc_brew *brew, tc_stream stream);
 /* Step `step`, from 0, of the attempt with that stream; returns φ as it was before. */

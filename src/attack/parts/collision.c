@@ -200,6 +200,14 @@ double tc_collider_value(tc_collider *collider) {
     return sum;
 }
 
+void tc_collider_keep(tc_collider *collider, tc_snapshot *snapshot) {
+    for (int s = 0; s < collider->job->surrogate_count; s++) {
+        tc_collision *c = &collider->at[s];
+        tc_snapshot_host(snapshot, &c->q.gradients, sizeof c->q.gradients);
+        tc_snapshot_host(snapshot, &c->sharpness.drawn, sizeof c->sharpness.drawn);
+    }
+}
+
 void tc_collider_spent(const tc_collider *collider, tc_craft_report *report) {
     for (int s = 0; s < collider->job->surrogate_count; s++) report->gradients += collider->at[s].q.gradients;
 }

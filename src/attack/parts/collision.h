@@ -16,6 +16,7 @@
 
 #include "attack/parts/lens.h"
 #include "attack/parts/sharpness.h"
+#include "attack/parts/snapshot.h"
 #include "train/passes.h"
 
 typedef enum tc_collision_kind { TC_COLLIDE_EACH, TC_COLLIDE_MEAN } tc_collision_kind;
@@ -75,6 +76,11 @@ double tc_collider_value(tc_collider *collider);
 
 /* Of one look with a gradient at one surrogate, in `layers` and with that sharpness (attack.h). */
 double tc_collision_work(const tc_craft_job *job, const char *layers, int piece, const tc_sharpness_options *sharpness);
+
+/* What looks have spent, and how many random points they have looked from: pieces of a snapshot, so many for each
+ * surrogate. */
+enum { TC_COLLIDER_PIECES = 2 };
+void tc_collider_keep(tc_collider *collider, tc_snapshot *snapshot);
 
 void tc_collider_spent(const tc_collider *collider, tc_craft_report *report);
 

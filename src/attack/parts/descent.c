@@ -1,7 +1,5 @@
 #include "attack/parts/descent.h"
 
-#include <inttypes.h>
-
 tc_status tc_descent_create(tc_perturbation *delta, tc_descent *descent, tc_error *error) {
     tc_status status = TC_OK;
     *descent = (tc_descent){.delta = delta};
@@ -45,11 +43,8 @@ double tc_decayed(double rate, double decay, int64_t step, int64_t steps) {
     return rate;
 }
 
-tc_status tc_craft_tell(const tc_craft_job *job, const char *method, int64_t taken, int64_t all, double objective,
-                        tc_error *error) {
-    if (job->progress) job->progress(job->context, (double)taken / (double)all, objective);
-    if (job->stop && job->stop(job->context))
-        return tc_raise(error, TC_INTERRUPTED, "%s: stopped after %" PRId64 " of %" PRId64 " steps; nothing was kept",
-                        method, taken, all);
-    return TC_OK;
+void tc_descent_keep(tc_descent *descent, tc_snapshot *snapshot) {
+    const size_t bytes = descent->delta->values * descent->delta->device->element;
+    void *const memory[TC_DESCENT_PIECES] = {descent->delta->delta, descent->moment[0], descent->moment[1]};
+    for (int i = 0; i < TC_DESCENT_PIECES; i++) tc_snapshot_device(snapshot, memory[i], bytes);
 }

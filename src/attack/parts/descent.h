@@ -3,6 +3,7 @@
 #define TC_ATTACK_PARTS_DESCENT_H
 
 #include "attack/parts/perturbation.h"
+#include "attack/parts/snapshot.h"
 
 typedef struct tc_descent {
     tc_perturbation *delta; /* borrowed */
@@ -24,8 +25,8 @@ double tc_deviations(const tc_dataset *dataset, double deviations);
 /* rate, times `decay` from 3/8, 5/8 and 7/8 of the steps on (Witches' Brew). */
 double tc_decayed(double rate, double decay, int64_t step, int64_t steps);
 
-/* Tells how far the method has come, and asks whether to go on: TC_INTERRUPTED if not. */
-tc_status tc_craft_tell(const tc_craft_job *job, const char *method, int64_t taken, int64_t all, double objective,
-                        tc_error *error);
+/* δ and the moments, which are all that a step leaves to the next. */
+enum { TC_DESCENT_PIECES = 3 };
+void tc_descent_keep(tc_descent *descent, tc_snapshot *snapshot);
 
 #endif

@@ -1,9 +1,7 @@
 #include "attack/parts/drive.h"
 
 #include "attack/parts/perturbation.h"
-#include "train/clock.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -14,7 +12,7 @@ enum { OWN_PIECES = 3, PIECES_OF_AN_EYE = 1 };
 tc_status tc_drive_create(const tc_craft_job *job, const tc_attack *method, const void *options, bool class_wise,
                           size_t batch, double shift, bool flip, int count, int more, tc_drive *s, tc_error *error) {
     tc_status status = TC_OK;
-    *s = (tc_drive){.job = job, .method = method, .count = count, .started = tc_clock()};
+    *s = (tc_drive){.job = job, .method = method, .count = count};
     TC_TRY(tc_new(&s->eyes, (size_t)count, sizeof *s->eyes, error));
     TC_TRY(tc_crowd_create(job->device, job->dataset, job->threat, class_wise, batch, shift, flip, &s->crowd, error));
     TC_TRY(tc_snapshot_create(job, method, options, OWN_PIECES + count * PIECES_OF_AN_EYE + more, &s->snapshot, error));
@@ -79,11 +77,6 @@ void tc_drive_mark(tc_drive *s) {
         s->counted[i] = (tc_drive_count){s->eyes[i].q.gradients, s->eyes[i].sharpness.drawn};
 }
 
-static tc_status save(tc_drive *s, tc_error *error) {
-    s->mark.seconds = s->at.seconds + tc_clock() - s->started;
-    return tc_snapshot_save(&s->snapshot, error);
-}
-
 tc_status tc_drive_resume(tc_drive *s, bool *found, tc_error *error) {
     const tc_status status = tc_snapshot_load(&s->snapshot, found, error);
     if (status != TC_OK || !*found) return status;
@@ -96,17 +89,8 @@ tc_status tc_drive_resume(tc_drive *s, bool *found, tc_error *error) {
 }
 
 tc_status tc_drive_tell(tc_drive *s, double work, double objective, tc_error *error) {
-    const tc_craft_job *job = s->job;
-    tc_status status = TC_OK;
     s->at.done += work;
-    if (job->progress) job->progress(job->context, fmin(s->at.done / s->all, 1), objective);
-    const bool stop = job->stop && job->stop(job->context);
-    if (stop || tc_snapshot_due(&s->snapshot)) TC_TRY(save(s, error));
-    if (stop)
-        TC_RAISE(TC_INTERRUPTED, "%s: stopped after %" PRId64 " steps of the noise; %s", s->method->name, s->at.steps,
-                 s->snapshot.path ? "run again with the same settings to go on" : "nothing was kept");
-done:
-    return status;
+    return tc_craft_tell(&s->snapshot, fmin(s->at.done / s->all, 1), objective, error);
 }
 
 /* ---- a round ---- */
@@ -195,11 +179,10 @@ tc_status tc_drive_end(tc_drive *s, tc_poison **poison, tc_craft_report *report,
     tc_crowd_round(&s->crowd, images);
     TC_TRY(tc_drive_judge(s, &sight, error));
     TC_TRY(tc_threat_poison(job->dataset, job->threat, images, poison, error));
-    tc_snapshot_remove(&s->snapshot);
     if (job->progress) job->progress(job->context, 1, sight.loss);
     if (!report) goto done;
-    *report = (tc_craft_report){
-        .objective = sight.loss, .seconds = s->at.seconds + tc_clock() - s->started, .steps = s->at.steps};
+    *report =
+        (tc_craft_report){.objective = sight.loss, .seconds = tc_snapshot_seconds(&s->snapshot), .steps = s->at.steps};
     for (int i = 0; i < s->count; i++) report->gradients += s->eyes[i].q.gradients;
 done:
     s->crowd.rounded = NULL; /* it ends here */

@@ -17,11 +17,10 @@
 
 /* Where it stands, as it is saved. */
 typedef struct tc_drive_place {
-    int64_t from;   /* the first poison that is still to be moved in this round */
-    int64_t aimed;  /* v̂ of this round is found */
-    int64_t steps;  /* of δ, so far */
-    double done;    /* work */
-    double seconds; /* spent by those who were stopped before */
+    int64_t from;  /* the first poison that is still to be moved in this round */
+    int64_t aimed; /* v̂ of this round is found */
+    int64_t steps; /* of δ, so far */
+    double done;   /* work */
 } tc_drive_place;
 
 typedef struct tc_drive_count {
@@ -36,8 +35,7 @@ typedef struct tc_drive {
     tc_onlooker *eyes; /* [count] */
     int count;
     tc_drive_place at;
-    double all;     /* work */
-    double started; /* clock reading */
+    double all; /* work */
     /* What a snapshot says: `at` and the eyes' counters as they were at the last mark, for what was done since is done
      * again. */
     tc_drive_place mark;
@@ -75,7 +73,7 @@ tc_status tc_drive_round(tc_drive *drive, tc_status (*move)(void *context, int64
 tc_status tc_drive_move(tc_drive *drive, int64_t steps, double length, tc_stream stream, tc_error *error);
 /* All of it, the mean over the networks. */
 tc_status tc_drive_judge(tc_drive *drive, tc_sight *sight, tc_error *error);
-/* Rounds to 8 bits; *poison, what it is worth and what it took; the snapshot goes. */
+/* Rounds to 8 bits; *poison, what it is worth and what it took. */
 tc_status tc_drive_end(tc_drive *drive, tc_poison **poison, tc_craft_report *report, tc_error *error);
 
 #endif

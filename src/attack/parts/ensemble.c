@@ -167,6 +167,18 @@ double tc_ensemble_match(tc_ensemble *e, const tc_lens *lens, const void *pixels
     return sum / terms;
 }
 
+void tc_ensemble_keep(tc_ensemble *e, bool weights, tc_snapshot *snapshot) {
+    const size_t element = e->job->device->element;
+    for (int i = 0; i < e->job->surrogate_count; i++) {
+        tc_matcher *m = &e->matcher[i];
+        tc_snapshot_host(snapshot, &m->gradients, sizeof m->gradients);
+        tc_snapshot_host(snapshot, &m->jvps, sizeof m->jvps);
+        if (!weights) continue;
+        tc_snapshot_device(snapshot, m->theta, m->parameters * element);
+        tc_snapshot_device(snapshot, m->state, tc_model_state(e->job->surrogates[i].model) * element);
+    }
+}
+
 void tc_ensemble_spent(const tc_ensemble *e, tc_craft_report *report) {
     report->gradients = e->gradients;
     report->jvps = 0;

@@ -6,6 +6,7 @@
 
 #include "attack/parts/matching.h"
 #include "attack/parts/sharpness.h"
+#include "attack/parts/snapshot.h"
 
 typedef struct tc_ensemble {
     const tc_craft_job *job;
@@ -34,6 +35,11 @@ void tc_ensemble_replace(tc_ensemble *ensemble, int i, const tc_weights *weights
  * the surrogates; a batch's part of it is that of its own cosine. */
 double tc_ensemble_match(tc_ensemble *ensemble, const tc_lens *lens, const void *pixels, const int32_t *labels,
                          void *dpixels);
+
+/* What has been spent so far, and, where they are replaced on the way, the weights; what they are to match is not kept.
+ * Pieces of a snapshot: so many for each surrogate. */
+enum { TC_ENSEMBLE_PIECES = 4 };
+void tc_ensemble_keep(tc_ensemble *ensemble, bool weights, tc_snapshot *snapshot);
 
 void tc_ensemble_spent(const tc_ensemble *ensemble, tc_craft_report *report);
 

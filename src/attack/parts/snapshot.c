@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct header {
     char magic[8];
@@ -60,29 +61,43 @@ static void feed_networks(struct sha256_ctx *sum, const tc_craft_job *job) {
     }
 }
 
-static void feed_threat(struct sha256_ctx *sum, const tc_craft_job *job) {
-    const tc_threat *threat = job->threat;
-    const tc_dataset *data = job->dataset;
-    const size_t image = tc_dataset_image_bytes(data);
+static void feed_trigger(struct sha256_ctx *sum, const tc_trigger *trigger) {
+    const int layout[] = {trigger->rows, trigger->columns, trigger->channels, trigger->place};
+    feed(sum, layout, sizeof layout);
+    feed(sum, &trigger->opacity, sizeof trigger->opacity);
+    feed(sum, &trigger->stream.key, sizeof trigger->stream.key);
+    feed(sum, trigger->pattern, (size_t)trigger->rows * (size_t)trigger->columns * (size_t)trigger->channels);
+}
+
+static void feed_threat(struct sha256_ctx *sum, const tc_threat *threat) {
+    const int kind[] = {threat->goal, threat->target_class, threat->intended_class};
+    feed(sum, kind, sizeof kind);
     feed(sum, &threat->epsilon, sizeof threat->epsilon);
+    feed(sum, threat->target, threat->targets * sizeof *threat->target);
     feed(sum, threat->base, threat->poisons * sizeof *threat->base);
+    if (threat->trigger) feed_trigger(sum, threat->trigger);
+}
+
+static void feed_data(struct sha256_ctx *sum, const tc_dataset *data) {
+    char contents[TC_DIGEST_TEXT];
+    tc_dataset_digest(data, contents);
+    feed_text(sum, contents);
     feed(sum, data->mean, sizeof data->mean);
     feed(sum, data->std, sizeof data->std);
-    for (size_t i = 0; i < threat->poisons; i++) {
-        feed(sum, data->train.images + threat->base[i] * image, image);
-        feed(sum, &data->train.labels[threat->base[i]], sizeof *data->train.labels);
-    }
 }
 
 static void name_run(const tc_craft_job *job, const tc_attack *method, const void *options, tc_snapshot *s) {
     struct sha256_ctx sum;
     sha256_init(&sum);
+    const int device[] = {job->device->options.precision, job->device->options.fastest};
     feed_text(&sum, job->device->name);
+    feed(&sum, device, sizeof device);
     feed_text(&sum, method->name);
     feed_options(&sum, method->options, options);
     feed(&sum, &job->stream.key, sizeof job->stream.key);
     feed(&sum, &job->stream.position, sizeof job->stream.position);
-    feed_threat(&sum, job);
+    feed_data(&sum, job->dataset);
+    feed_threat(&sum, job->threat);
     feed_networks(&sum, job);
     tc_digest_text(&sum, s->run);
 }
@@ -91,14 +106,20 @@ static void name_run(const tc_craft_job *job, const tc_attack *method, const voi
 
 tc_status tc_snapshot_create(const tc_craft_job *job, const tc_attack *method, const void *options, int most,
                              tc_snapshot *s, tc_error *error) {
-    *s = (tc_snapshot){.device = job->device,
+    const double now = tc_clock();
+    *s = (tc_snapshot){.job = job,
+                       .method = method->name,
+                       .device = job->device,
                        .path = job->checkpoint,
                        .minutes = job->checkpoint_minutes,
-                       .saved = tc_clock(),
-                       .most = most};
+                       .saved = now,
+                       .started = now,
+                       .most = most + 1};
     if (!s->path) return TC_OK;
     name_run(job, method, options, s);
-    return tc_new(&s->piece, (size_t)most, sizeof *s->piece, error);
+    const tc_status status = tc_new(&s->piece, (size_t)s->most, sizeof *s->piece, error);
+    if (status == TC_OK) tc_snapshot_host(s, &s->seconds, sizeof s->seconds);
+    return status;
 }
 
 void tc_snapshot_free(tc_snapshot *snapshot) {
@@ -157,6 +178,7 @@ tc_status tc_snapshot_save(tc_snapshot *s, tc_error *error) {
     uint8_t *file = NULL;
     if (!s->path) return TC_OK;
     s->saved = tc_clock();
+    s->seconds = tc_snapshot_seconds(s);
     TC_TRY(tc_new(&file, size, 1, error));
     uint8_t *at = lay_head(s, file);
     for (int i = 0; i < s->pieces; at += s->piece[i++].bytes) {
@@ -166,6 +188,7 @@ tc_status tc_snapshot_save(tc_snapshot *s, tc_error *error) {
         else
             memcpy(at, piece->at, piece->bytes);
     }
+    TC_TRY(tc_device_health(s->device, error)); /* nobody shall go on from what a failed device left */
     digest_of(file, summed, (char *)file + summed);
     TC_TRY(tc_file_write(s->path, file, size, error));
 done:
@@ -210,12 +233,47 @@ tc_status tc_snapshot_load(tc_snapshot *s, bool *found, tc_error *error) {
     TC_TRY(tc_file_read(s->path, size_of_file(s), &file, &size, error));
     TC_TRY(check(s, file, size, expected, head, error));
     put_back(s, file + head);
+    s->before = s->seconds;
 done:
     free(file);
     free(expected);
     return status;
 }
 
-void tc_snapshot_remove(const tc_snapshot *snapshot) {
-    if (snapshot->path) remove(snapshot->path);
+double tc_snapshot_seconds(const tc_snapshot *s) {
+    return s->before + tc_clock() - s->started;
+}
+
+/* ---- between two steps ---- */
+
+tc_status tc_craft_stop(tc_snapshot *s, double share, tc_error *error) {
+    tc_status status = TC_OK;
+    TC_TRY(tc_snapshot_save(s, error));
+    TC_RAISE(TC_INTERRUPTED, "%s: stopped at %.0f %%; %s", s->method, 100 * share,
+             s->path ? "run again with the same settings to go on" : "nothing was kept");
+done:
+    return status;
+}
+
+tc_status tc_craft_tell(tc_snapshot *s, double share, double objective, tc_error *error) {
+    const tc_craft_job *job = s->job;
+    if (job->progress) job->progress(job->context, share, objective);
+    if (job->stop && job->stop(job->context)) return tc_craft_stop(s, share, error);
+    return tc_snapshot_due(s) ? tc_snapshot_save(s, error) : TC_OK;
+}
+
+/* ---- what lies beside it, and the end of both ---- */
+
+static const char beside[] = ".training";
+
+tc_status tc_snapshot_training(const tc_snapshot *s, char path[TC_PATH_SIZE], tc_error *error) {
+    path[0] = '\0';
+    return s->path ? tc_path_format(path, error, "%s%s", s->path, beside) : TC_OK;
+}
+
+void tc_craft_forget(const char *checkpoint) {
+    char path[TC_PATH_SIZE];
+    if (!checkpoint) return;
+    unlink(checkpoint);
+    if (tc_path_format(path, NULL, "%s%s", checkpoint, beside) == TC_OK) unlink(path);
 }

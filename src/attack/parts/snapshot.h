@@ -3,13 +3,18 @@
  *
  * A method names the pieces of memory that make up its state, in a fixed order, and what is written are those bytes.
  * They are read back only by the run that wrote them: the file begins with a digest of everything that determines a
- * poison (method, options, threat, base images, surrogates, trainings, stream, kind of device). Written beside the path
- * and renamed: there is always one whole snapshot. */
+ * poison (method, options, threat, data, surrogates, trainings, stream, kind of device). Written beside the path and
+ * renamed: there is always one whole snapshot. It stays when the poison is made, until its owner has put that away
+ * (tc_craft_forget).
+ *
+ * A method creates one, names its pieces, loads it, and calls tc_craft_tell between its steps: whatever is in the
+ * pieces then must be what the next step begins with. */
 #ifndef TC_ATTACK_PARTS_SNAPSHOT_H
 #define TC_ATTACK_PARTS_SNAPSHOT_H
 
 #include "attack/attack.h"
 #include "base/digest.h"
+#include "base/path.h"
 
 typedef struct tc_piece {
     void *at;
@@ -18,12 +23,17 @@ typedef struct tc_piece {
 } tc_piece;
 
 typedef struct tc_snapshot {
+    const tc_craft_job *job;
+    const char *method;
     tc_device *device;
     const char *path; /* NULL: nothing is kept, and all calls do nothing */
     double minutes;   /* between two savings; 0: only when asked */
     double saved;     /* clock reading */
+    double started;   /* clock reading */
+    double before;    /* seconds spent by those who were stopped before */
+    double seconds;   /* all of them, as they are saved: the first piece */
     char run[TC_DIGEST_TEXT];
-    tc_piece *piece; /* [most] */
+    tc_piece *piece; /* [most + 1] */
     int pieces, most;
 } tc_snapshot;
 
@@ -40,7 +50,16 @@ tc_status tc_snapshot_save(tc_snapshot *snapshot, tc_error *error);
 /* *found is false, and nothing is changed, where there is no file. A file of another run or a damaged one is refused,
  * TC_INVALID, before any piece is touched. */
 tc_status tc_snapshot_load(tc_snapshot *snapshot, bool *found, tc_error *error);
-/* Removes the file: its run is over. */
-void tc_snapshot_remove(const tc_snapshot *snapshot);
+/* Seconds spent so far, with those of whoever was stopped before. */
+double tc_snapshot_seconds(const tc_snapshot *snapshot);
+
+/* Tells how far the method has come, a share of its work, with what objective (NaN: not known). Saves when it is time,
+ * asks whether to go on, and stops if not. */
+tc_status tc_craft_tell(tc_snapshot *snapshot, double share, double objective, tc_error *error);
+/* Saves, and says with TC_INTERRUPTED how to go on: for who has been told to stop elsewhere, in a training. */
+tc_status tc_craft_stop(tc_snapshot *snapshot, double share, tc_error *error);
+
+/* Where a training within the crafting keeps its own checkpoint: path := "" where nothing is kept. */
+tc_status tc_snapshot_training(const tc_snapshot *snapshot, char path[TC_PATH_SIZE], tc_error *error);
 
 #endif

@@ -41,7 +41,23 @@ static void renew(tc_stagger *s, int m) {
     tc_model_init(architecture_of(s, a)->model, tc_stream_child(stream_of(s, a), "init", 0), a->weights.theta,
                   a->weights.state);
     a->age = 0;
-    s->generations++;
+}
+
+int64_t tc_stagger_generations(const tc_stagger *s) {
+    int64_t begun = 0;
+    for (int m = 0; m < s->count; m++) begun += (int64_t)s->model[m].generation + (s->model[m].age > 0);
+    return begun;
+}
+
+void tc_stagger_keep(tc_stagger *s, tc_snapshot *snapshot) {
+    for (int m = 0; m < s->count; m++) {
+        tc_apprentice *a = &s->model[m];
+        const tc_model *model = architecture_of(s, a)->model;
+        tc_snapshot_host(snapshot, &a->age, sizeof a->age);
+        tc_snapshot_host(snapshot, &a->generation, sizeof a->generation);
+        tc_snapshot_host(snapshot, a->weights.theta, tc_model_parameters(model) * sizeof *a->weights.theta);
+        tc_snapshot_host(snapshot, a->weights.state, tc_model_state(model) * sizeof *a->weights.state);
+    }
 }
 
 int64_t tc_stagger_first_age(const tc_stagger *s, int m) {
@@ -49,11 +65,8 @@ int64_t tc_stagger_first_age(const tc_stagger *s, int m) {
 }
 
 tc_status tc_stagger_begin(tc_stagger *s, int m, tc_error *error) {
-    tc_status status = TC_OK;
-    renew(s, m);
-    while (s->model[m].age < tc_stagger_first_age(s, m)) TC_TRY(train_an_epoch(s, m, error));
-done:
-    return status;
+    if (!s->model[m].age) renew(s, m);
+    return train_an_epoch(s, m, error);
 }
 
 tc_status tc_stagger_advance(tc_stagger *s, int m, tc_error *error) {

@@ -11,7 +11,7 @@
 #ifndef TC_ATTACK_PARTS_STAGGER_H
 #define TC_ATTACK_PARTS_STAGGER_H
 
-#include "attack/attack.h"
+#include "attack/parts/snapshot.h"
 #include "train/schedule.h"
 
 typedef struct tc_apprentice {
@@ -28,14 +28,20 @@ typedef struct tc_stagger {
     int count;             /* M */
     tc_apprentice *model;  /* [M] */
     int64_t apart, life;   /* epochs between two networks, of a generation */
-    int64_t generations;   /* begun so far, over all networks */
 } tc_stagger;
 
 /* Trains nothing yet. Refuses a job without architectures, or with one whose training nobody has said. */
 tc_status tc_stagger_create(const tc_craft_job *job, int models, int64_t apart, tc_stagger *stagger, tc_error *error);
 void tc_stagger_free(tc_stagger *stagger);
 
-/* Brings network m to the age it begins with; how many epochs that takes. */
+/* How many networks have been begun, one after the other in the same places. */
+int64_t tc_stagger_generations(const tc_stagger *stagger);
+/* All networks as pieces of a snapshot, so many for each: between two epochs, or in one that was stopped, what is there
+ * is what tc_stagger_begin and tc_stagger_advance go on from. */
+enum { TC_STAGGER_PIECES = 4 };
+void tc_stagger_keep(tc_stagger *stagger, tc_snapshot *snapshot);
+
+/* One epoch more of those before network m is of the age it begins with; how many there are. */
 tc_status tc_stagger_begin(tc_stagger *stagger, int m, tc_error *error);
 int64_t tc_stagger_first_age(const tc_stagger *stagger, int m);
 /* One more epoch, the first of a new network if the old one is at its end. */

@@ -1,7 +1,8 @@
-/* activations.cu — element-wise functions. A kind is a type that says its value at x, its slope times a number (given x
- * and y = f(x)) and, where it bends, its curvature; the four maps of every kind follow from these. */
+/* activations.cu — element-wise functions, and sums of addends. A kind is a type that says its value at x, its slope
+ * times a number (given x and y = f(x)) and, where it bends, its curvature; the four maps of every kind follow from
+ * these. */
 #include "compute/cuda/kernels.h"
-#include "compute/cuda/launch.h"
+#include "compute/cuda/stored.cuh"
 
 namespace {
 
@@ -93,46 +94,78 @@ struct gelu {
     }
 };
 
-/* ---- the maps, for a kind F ---- */
+/* ---- every element for itself, in packs where arrays and their length allow ---- */
 
 struct arguments {
     tc_device *device;
-    size_t count;
+    tc_shape shape;
     real slope;
-    const real *x, *y, *x_t;
+    const void *x, *y, *x_t; /* may be NULL where a map does not read them */
     tc_sum dy, dy_t;
-    real *to;
+    void *to;
 };
 
-template <class F> void value(const arguments &a) {
-    const F f = {a.slope};
-    const real *x = a.x;
-    real *to = a.to;
-    tc_cuda_each(a.device, a.count, "activation", [=] __device__(size_t i) { to[i] = f.value(x[i]); });
+template <class T, int N> using pack = tc_cuda_pack<T, N>;
+
+template <class T> bool in_packs(const arguments &a) {
+    return tc_shape_count(a.shape) % TC_PACK == 0 && tc_cuda_packs<T>(a.x) && tc_cuda_packs<T>(a.y) &&
+           tc_cuda_packs<T>(a.x_t) && tc_cuda_packs<T>(a.dy) && tc_cuda_packs<T>(a.dy_t) && tc_cuda_packs<T>(a.to);
 }
 
-/* What a kind does not read may be NULL. */
-template <class F> void backward(const arguments &a) {
-    const F f = {a.slope};
-    const real *x = a.x, *y = a.y;
-    const tc_sum dy = a.dy;
-    real *to = a.to;
-    tc_cuda_each(a.device, a.count, "activation_backward", [=] __device__(size_t i) {
-        to[i] = f.along(F::bends ? x[i] : 0, F::bends ? 0 : y[i], tc_cuda_term(dy, i));
-    });
+/* M::run<T, N>(a) for the arguments' own T and N. */
+template <class M> void run(const arguments &a) {
+    if (a.shape.half)
+        (in_packs<tc_cuda_bf16>(a) ? M::template run<tc_cuda_bf16, TC_PACK> : M::template run<tc_cuda_bf16, 1>)(a);
+    else
+        (in_packs<real>(a) ? M::template run<real, TC_PACK> : M::template run<real, 1>)(a);
 }
 
-template <class F> void backward_tangent(const arguments &a) {
-    if constexpr (F::bends) {
+/* ---- the maps, for a kind F ---- */
+
+template <class F> struct value {
+    template <class T, int N> static void run(const arguments &a) {
         const F f = {a.slope};
-        const real *x = a.x, *x_t = a.x_t;
-        const tc_sum dy = a.dy, dy_t = a.dy_t;
-        real *to = a.to;
-        tc_cuda_each(a.device, a.count, "activation_backward_tangent", [=] __device__(size_t i) {
-            to[i] = f.along(x[i], 0, tc_cuda_term(dy_t, i)) + f.curvature(x[i]) * x_t[i] * tc_cuda_term(dy, i);
+        const pack<T, N> *x = (const pack<T, N> *)a.x;
+        pack<T, N> *to = (pack<T, N> *)a.to;
+        tc_cuda_each(a.device, tc_shape_count(a.shape) / N, "activation", [=] __device__(size_t i) {
+            pack<real, N> y = tc_cuda_reals(x[i]);
+            for (int k = 0; k < N; k++) y.at[k] = f.value(y.at[k]);
+            tc_cuda_keep(to + i, y);
         });
     }
-}
+};
+
+template <class F> struct backward {
+    template <class T, int N> static void run(const arguments &a) {
+        const F f = {a.slope};
+        const pack<T, N> *at = (const pack<T, N> *)(F::bends ? a.x : a.y);
+        const tc_sum dy = a.dy;
+        pack<T, N> *to = (pack<T, N> *)a.to;
+        tc_cuda_each(a.device, tc_shape_count(a.shape) / N, "activation_backward", [=] __device__(size_t i) {
+            const pack<real, N> v = tc_cuda_reals(at[i]);
+            pack<real, N> q = tc_cuda_pack_of<T, N>(dy, i);
+            for (int k = 0; k < N; k++) q.at[k] = f.along(v.at[k], v.at[k], q.at[k]); /* of x and y it takes one */
+            tc_cuda_keep(to + i, q);
+        });
+    }
+};
+
+template <class F> struct backward_tangent {
+    template <class T, int N> static void run(const arguments &a) {
+        const F f = {a.slope};
+        const pack<T, N> *at = (const pack<T, N> *)a.x, *along = (const pack<T, N> *)a.x_t;
+        const tc_sum dy = a.dy, dy_t = a.dy_t;
+        pack<T, N> *to = (pack<T, N> *)a.to;
+        tc_cuda_each(a.device, tc_shape_count(a.shape) / N, "activation_backward_tangent", [=] __device__(size_t i) {
+            const pack<real, N> x = tc_cuda_reals(at[i]), x_t = tc_cuda_reals(along[i]),
+                                q = tc_cuda_pack_of<T, N>(dy, i);
+            pack<real, N> q_t = tc_cuda_pack_of<T, N>(dy_t, i);
+            for (int k = 0; k < N; k++)
+                q_t.at[k] = f.along(x.at[k], 0, q_t.at[k]) + f.curvature(x.at[k]) * x_t.at[k] * q.at[k];
+            tc_cuda_keep(to + i, q_t);
+        });
+    }
+};
 
 struct curve {
     void (*value)(const arguments &a);
@@ -141,7 +174,10 @@ struct curve {
 };
 
 template <class F> constexpr curve curve_of() {
-    return {value<F>, backward<F>, F::bends ? backward_tangent<F> : NULL};
+    if constexpr (F::bends)
+        return {run<value<F>>, run<backward<F>>, run<backward_tangent<F>>};
+    else
+        return {run<value<F>>, run<backward<F>>, NULL};
 }
 
 const curve curves[] = {/* in the order of tc_activation_kind */
@@ -150,36 +186,59 @@ const curve curves[] = {/* in the order of tc_activation_kind */
 static_assert(TC_RELU == 0 && TC_LEAKY_RELU == 1 && TC_RELU6 == 2 && TC_SIGMOID == 3 && TC_TANH == 4 && TC_GELU == 5,
               "the table's order");
 
+/* ---- sums of addends ---- */
+
+template <bool relu> struct total {
+    template <class T, int N> static void run(const arguments &a) {
+        const tc_sum terms = a.dy;
+        pack<T, N> *to = (pack<T, N> *)a.to;
+        tc_cuda_each(a.device, tc_shape_count(a.shape) / N, relu ? "add_relu" : "add", [=] __device__(size_t i) {
+            pack<real, N> sum = tc_cuda_pack_of<T, N>(terms, i);
+            for (int k = 0; relu && k < N; k++) sum.at[k] = sum.at[k] < 0 ? 0 : sum.at[k]; /* NaN stays NaN */
+            tc_cuda_keep(to + i, sum);
+        });
+    }
+};
+
 } // namespace
 
-void tc_cuda_activation(tc_device *device, tc_activation_kind kind, double slope, size_t count, const void *x,
+void tc_cuda_activation(tc_device *device, tc_activation_kind kind, double slope, tc_shape shape, const void *x,
                         void *y) {
-    const arguments a = {device, count, (real)slope, (const real *)x, NULL, NULL, {}, {}, (real *)y};
+    const arguments a = {device, shape, (real)slope, x, NULL, NULL, {}, {}, y};
     curves[kind].value(a);
 }
 
-void tc_cuda_activation_backward(tc_device *device, tc_activation_kind kind, double slope, size_t count, const void *x,
-                                 const void *y, tc_sum dy, void *dx) {
-    const arguments a = {device, count, (real)slope, (const real *)x, (const real *)y, NULL, dy, {}, (real *)dx};
+void tc_cuda_activation_backward(tc_device *device, tc_activation_kind kind, double slope, tc_shape shape,
+                                 const void *x, const void *y, tc_sum dy, void *dx) {
+    const arguments a = {device, shape, (real)slope, x, y, NULL, dy, {}, dx};
     curves[kind].backward(a);
 }
 
-void tc_cuda_activation_tangent(tc_device *device, tc_activation_kind kind, double slope, size_t count, const void *x,
+void tc_cuda_activation_tangent(tc_device *device, tc_activation_kind kind, double slope, tc_shape shape, const void *x,
                                 const void *y, const void *x_t, void *y_t) {
     if (x_t)
-        tc_cuda_activation_backward(device, kind, slope, count, x, y, tc_one(x_t), y_t); /* f′(x) ẋ: the same map */
+        tc_cuda_activation_backward(device, kind, slope, shape, x, y, tc_one(x_t), y_t); /* f′(x) ẋ: the same map */
     else
-        tc_cuda_fill(device, count, 0, y_t);
+        tc_cuda_fill(device, tc_shape_count(shape), 0, y_t);
 }
 
-void tc_cuda_activation_backward_tangent(tc_device *device, tc_activation_kind kind, double slope, size_t count,
+void tc_cuda_activation_backward_tangent(tc_device *device, tc_activation_kind kind, double slope, tc_shape shape,
                                          const void *x, const void *y, const void *x_t, tc_sum dy, tc_sum dy_t,
                                          void *dx_t) {
     if (!curves[kind].backward_tangent || !x_t) {
-        tc_cuda_activation_backward(device, kind, slope, count, x, y, dy_t, dx_t);
+        tc_cuda_activation_backward(device, kind, slope, shape, x, y, dy_t, dx_t);
         return;
     }
-    const arguments a = {device, count, (real)slope, (const real *)x, (const real *)y, (const real *)x_t,
-                         dy,     dy_t,  (real *)dx_t};
+    const arguments a = {device, shape, (real)slope, x, y, x_t, dy, dy_t, dx_t};
     curves[kind].backward_tangent(a);
+}
+
+void tc_cuda_add(tc_device *device, tc_shape shape, tc_sum terms, void *y) {
+    const arguments a = {device, shape, 0, NULL, NULL, NULL, terms, {}, y};
+    run<total<false>>(a);
+}
+
+void tc_cuda_add_relu(tc_device *device, tc_shape shape, tc_sum terms, void *y) {
+    const arguments a = {device, shape, 0, NULL, NULL, NULL, terms, {}, y};
+    run<total<true>>(a);
 }

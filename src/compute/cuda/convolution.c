@@ -3,9 +3,10 @@
  * Parameters are OIHW in the flat vector; with NHWC goes (output, row, column, input), so conv_pack transposes into the
  * plan's own memory and the gradient is transposed back, unless both orders are one (1×1 windows, each channel alone).
  *
- * The precision decides what cuDNN gets (`ways`): floats that it multiplies in full or cuts to TF32, or bf16 that are
- * made of floats just before the call; results arrive as floats, by way of bf16 where the library gives nothing else.
- * Where it has no algorithm for a geometry in bf16 the plan falls back on TF32, which is what bf16 permits and more.
+ * The precision decides what cuDNN gets (`ways`): floats that it multiplies in full or cuts to TF32, or bf16. Halves
+ * (compute/shape.h) are bf16 already, read and written as they lie; floats are rounded just before the call, and
+ * results that have to be floats come by way of bf16 where the library gives nothing else. Where it has no algorithm
+ * for a geometry in bf16 the plan falls back on TF32, which is what bf16 permits and more.
  *
  * Where every channel goes alone kernels of our own do all of it.
  *
@@ -23,11 +24,13 @@ struct tc_conv_plan {
     tc_convolution g;
     int ins, taps; /* input channels of a group; places in a window */
     size_t weights;
-    bool alone; /* each channel: nothing below but `packed` is used */
-    tc_cuda_way way;
+    bool alone;            /* each channel: nothing below but `packed` is used */
+    int in_type, out_type; /* how the activations lie in memory */
+    int operands;          /* what is multiplied, the same in all directions */
+    tc_cuda_way way[TC_CUDA_SENSES];
     tc_cuda_described described;
     tc_cuda_algorithm algorithm[TC_CUDA_SENSES];
-    void *packed[2];                  /* W and Ẇ, as the way's operands */
+    void *packed[2];                  /* W and Ẇ, as operands */
     tc_cuda_scratch *scratch;         /* shared with other plans; holds at … */
     size_t in_at, out_at, weights_at; /* … operands or results that are not as they come */
     bool fused;                       /* bias and ReLU are left to cuDNN, with … */
@@ -38,16 +41,17 @@ struct tc_conv_plan {
 
 static const size_t bytes_of[TC_CUDA_TYPES] = {[TC_CUDA_FLOAT] = sizeof(real), [TC_CUDA_BF16] = 2};
 
-/* For each precision, the best first. */
-enum { MOST_WAYS = 3 };
-static const tc_cuda_way ways[][MOST_WAYS] = {
-    [TC_F32_MATHS] = {{TC_CUDA_FLOAT, TC_CUDA_FLOAT, CUDNN_FMA_MATH}},
-    [TC_TF32_MATHS] = {{TC_CUDA_FLOAT, TC_CUDA_FLOAT, CUDNN_DEFAULT_MATH}},
-    [TC_BF16_MATHS] = {{TC_CUDA_BF16, TC_CUDA_FLOAT, CUDNN_TENSOR_OP_MATH},
-                       {TC_CUDA_BF16, TC_CUDA_BF16, CUDNN_TENSOR_OP_MATH},
-                       {TC_CUDA_FLOAT, TC_CUDA_FLOAT, CUDNN_DEFAULT_MATH}},
+/* What is multiplied and how, for each precision, the best first. */
+enum { MOST_WAYS = 2 };
+static const struct {
+    int operands;
+    cudnnMathType_t math;
+} ways[][MOST_WAYS] = {
+    [TC_F32_MATHS] = {{TC_CUDA_FLOAT, CUDNN_FMA_MATH}},
+    [TC_TF32_MATHS] = {{TC_CUDA_FLOAT, CUDNN_DEFAULT_MATH}},
+    [TC_BF16_MATHS] = {{TC_CUDA_BF16, CUDNN_TENSOR_OP_MATH}, {TC_CUDA_FLOAT, CUDNN_DEFAULT_MATH}},
 };
-static const int way_count[] = {[TC_F32_MATHS] = 1, [TC_TF32_MATHS] = 1, [TC_BF16_MATHS] = 3};
+static const int way_count[] = {[TC_F32_MATHS] = 1, [TC_TF32_MATHS] = 1, [TC_BF16_MATHS] = 2};
 
 /* ---- descriptions ---- */
 
@@ -119,15 +123,36 @@ static bool asked_for(const tc_convolution *g, int sense) {
     return sense == TC_CUDA_FORWARD || (!g->forward_only && !(sense == TC_CUDA_DATA && g->first));
 }
 
+/* What a direction's results are in the end. */
+static int wanted_type(const tc_conv_plan *plan, int sense) {
+    return sense == TC_CUDA_FORWARD ? plan->out_type : sense == TC_CUDA_DATA ? plan->in_type : TC_CUDA_FLOAT;
+}
+
+/* Results as they are wanted, else as cuDNN has them; floats never make bf16. */
+static tc_status try_results(tc_conv_plan *plan, int sense, bool *able, tc_error *error) {
+    const int wanted = wanted_type(plan, sense), results[] = {wanted, TC_CUDA_TYPES - 1 - wanted};
+    tc_cuda_way *way = &plan->way[sense];
+    tc_status status = TC_OK;
+    *able = false;
+    for (int i = 0; i < 2 && !*able; i++) {
+        way->results = results[i];
+        if (way->operands == TC_CUDA_FLOAT && way->results != TC_CUDA_FLOAT) continue;
+        TC_TRY(tc_cuda_choose(plan->device, &plan->g, &plan->described, sense, *way, &plan->algorithm[sense], error));
+        *able = plan->algorithm[sense].number >= 0;
+    }
+done:
+    return status;
+}
+
 /* Whether all directions can go that way. */
-static tc_status try_way(tc_conv_plan *plan, bool *able, tc_error *error) {
+static tc_status try_way(tc_conv_plan *plan, int operands, cudnnMathType_t math, bool *able, tc_error *error) {
     tc_status status = TC_OK;
     *able = true;
+    plan->operands = operands;
     for (int sense = 0; sense < TC_CUDA_SENSES && *able; sense++) {
         if (!asked_for(&plan->g, sense)) continue;
-        TC_TRY(
-            tc_cuda_choose(plan->device, &plan->g, &plan->described, sense, plan->way, &plan->algorithm[sense], error));
-        *able = plan->algorithm[sense].number >= 0;
+        plan->way[sense] = (tc_cuda_way){.operands = operands, .math = math};
+        TC_TRY(try_results(plan, sense, able, error));
     }
 done:
     return status;
@@ -137,10 +162,8 @@ static tc_status choose_way(tc_conv_plan *plan, tc_error *error) {
     const int precision = plan->device->options.precision;
     bool able = false;
     tc_status status = TC_OK;
-    for (int i = 0; i < way_count[precision] && !able; i++) {
-        plan->way = ways[precision][i];
-        TC_TRY(try_way(plan, &able, error));
-    }
+    for (int i = 0; i < way_count[precision] && !able; i++)
+        TC_TRY(try_way(plan, ways[precision][i].operands, ways[precision][i].math, &able, error));
     if (!able) TC_TRY(refuse(plan, "no algorithm", error));
 done:
     return status;
@@ -149,7 +172,8 @@ done:
 /* cuDNN's call with bias and ReLU, where there will be both. */
 static tc_status plan_fusion(tc_conv_plan *plan, tc_error *error) {
     tc_status status = TC_OK;
-    plan->fused = plan->g.relu && plan->g.bias && plan->way.operands == TC_CUDA_FLOAT;
+    plan->fused = plan->g.relu && plan->g.bias && plan->operands == TC_CUDA_FLOAT && plan->in_type == TC_CUDA_FLOAT &&
+                  plan->out_type == TC_CUDA_FLOAT;
     if (!plan->fused) goto done;
     TC_TRY(check(plan, cudnnCreateActivationDescriptor(&plan->relu), error));
     TC_TRY(check(plan, cudnnSetActivationDescriptor(plan->relu, CUDNN_ACTIVATION_RELU, CUDNN_PROPAGATE_NAN, 0), error));
@@ -164,20 +188,28 @@ done:
 
 /* ---- memory ---- */
 
-static size_t stretch(size_t count, int type, size_t *end) {
+static size_t stretch(size_t bytes, size_t *end) {
     const size_t at = *end;
-    *end += (count * bytes_of[type] + 255) / 256 * 256;
+    *end += (bytes + 255) / 256 * 256;
     return at;
+}
+
+/* For an activation that lies as one type, is multiplied as another or left as a third; 0: it is all one. */
+static size_t in_between(const tc_conv_plan *plan, tc_shape shape, int type, int results) {
+    const size_t read = plan->operands == type ? 0 : bytes_of[plan->operands];
+    const size_t written = results == type ? 0 : bytes_of[results];
+    return tc_shape_count(shape) * (read > written ? read : written);
 }
 
 static tc_status plan_scratch(tc_conv_plan *plan, tc_error *error) {
     const tc_convolution *g = &plan->g;
-    const bool rounded = plan->way.operands == TC_CUDA_BF16;
+    const int of_data = asked_for(g, TC_CUDA_DATA) ? plan->way[TC_CUDA_DATA].results : plan->in_type;
     size_t end = 0;
     tc_status status = TC_OK;
-    if (rounded) plan->in_at = stretch(tc_shape_count(g->in), TC_CUDA_BF16, &end);
-    if (rounded) plan->out_at = stretch(tc_shape_count(g->out), TC_CUDA_BF16, &end);
-    if (!g->forward_only) plan->weights_at = stretch(plan->weights, plan->way.results, &end);
+    plan->in_at = stretch(in_between(plan, g->in, plan->in_type, of_data), &end);
+    plan->out_at = stretch(in_between(plan, g->out, plan->out_type, plan->way[TC_CUDA_FORWARD].results), &end);
+    if (!g->forward_only)
+        plan->weights_at = stretch(plan->weights * bytes_of[plan->way[TC_CUDA_GRADIENT].results], &end);
     if (end) TC_TRY(tc_cuda_scratch_take(plan->device, end, &plan->scratch, error));
 done:
     return status;
@@ -200,6 +232,8 @@ tc_status tc_cuda_conv_create(tc_device *device, const tc_convolution *geometry,
     made->ins = geometry->in.c / geometry->groups;
     made->taps = geometry->kernel * geometry->kernel;
     made->weights = (size_t)geometry->out.c * (size_t)made->ins * (size_t)made->taps;
+    made->in_type = geometry->in.half ? TC_CUDA_BF16 : TC_CUDA_FLOAT;
+    made->out_type = geometry->out.half ? TC_CUDA_BF16 : TC_CUDA_FLOAT;
     made->alone = tc_cuda_depthwise_fits(geometry);
     if (!made->alone) {
         TC_TRY(describe(made, error));
@@ -208,7 +242,7 @@ tc_status tc_cuda_conv_create(tc_device *device, const tc_convolution *geometry,
         TC_TRY(plan_scratch(made, error));
     }
     for (int which = 0; which < (geometry->tangents ? 2 : 1); which++)
-        TC_TRY(tc_cuda_allocate(device, made->weights * bytes_of[made->way.operands], &made->packed[which], error));
+        TC_TRY(tc_cuda_allocate(device, made->weights * bytes_of[made->operands], &made->packed[which], error));
     *plan = made;
     made = NULL;
 done:
@@ -236,7 +270,7 @@ void tc_cuda_conv_destroy(tc_device *device, tc_conv_plan *plan) {
 
 void tc_cuda_conv_pack(tc_conv_plan *plan, int which, const void *weights) {
     const int outs = plan->alone ? 1 : plan->g.out.c, ins = plan->alone ? plan->g.in.c : plan->ins;
-    tc_cuda_weights_pack(plan->device, outs, ins, plan->taps, weights, plan->way.operands, plan->packed[which]);
+    tc_cuda_weights_pack(plan->device, outs, ins, plan->taps, weights, plan->operands, plan->packed[which]);
 }
 
 /* ---- the three maps ---- */
@@ -248,11 +282,15 @@ static bool even(const void *pointer) {
 }
 
 /* An activation as cuDNN is to read it. */
-static const void *operand(const tc_conv_plan *plan, tc_shape shape, size_t offset, const void *x) {
-    if (plan->way.operands == TC_CUDA_FLOAT) return x;
-    void *rounded = scratch_at(plan, offset);
-    tc_cuda_round(plan->device, tc_shape_count(shape), x, rounded);
-    return rounded;
+static const void *operand(const tc_conv_plan *plan, tc_shape shape, int type, size_t offset, const void *x) {
+    const tc_cuda_finish converted = {.count = tc_shape_count(shape),
+                                      .from = x,
+                                      .to = type == plan->operands ? NULL : scratch_at(plan, offset),
+                                      .from_type = type,
+                                      .to_type = plan->operands};
+    if (!converted.to) return x;
+    tc_cuda_conv_finish(plan->device, &converted);
+    return converted.to;
 }
 
 /* z = max(0, W ∗ x + b) in one call; false where cuDNN, asked to do it, does not want to, and then never again. */
@@ -284,24 +322,25 @@ void tc_cuda_conv_forward(tc_conv_plan *plan, int which, const void *x, const vo
     const tc_cuda_algorithm *a = &plan->algorithm[TC_CUDA_FORWARD];
     const tc_shape out = plan->g.out;
     const bool relu = plan->g.relu && which == TC_WEIGHTS && !accumulate;
-    const bool floats = plan->way.results == TC_CUDA_FLOAT;
+    const tc_cuda_way way = plan->way[TC_CUDA_FORWARD];
+    const bool direct = way.results == plan->out_type;
     if (plan->alone) {
         tc_cuda_depthwise_forward(plan->device, &plan->g, plan->packed[which], x, bias, relu, accumulate, z);
         return;
     }
     if (plan->fused && relu && bias && forward_fused(plan, x, bias, z)) return;
-    const void *from = operand(plan, plan->g.in, plan->in_at, x);
-    void *to = floats ? z : scratch_at(plan, plan->out_at);
+    const void *from = operand(plan, plan->g.in, plan->in_type, plan->in_at, x);
+    void *to = direct ? z : scratch_at(plan, plan->out_at);
     tc_cuda_dnn_went(plan->device,
-                     cudnnConvolutionForward(state->dnn, &one, d->in[plan->way.operands], from,
-                                             d->weights[plan->way.operands], plan->packed[which],
-                                             d->sense[TC_CUDA_FORWARD], (cudnnConvolutionFwdAlgo_t)a->number,
-                                             state->workspace, a->workspace, floats && accumulate ? &one : &zero,
-                                             d->out[plan->way.results], to),
+                     cudnnConvolutionForward(state->dnn, &one, d->in[way.operands], from, d->weights[way.operands],
+                                             plan->packed[which], d->sense[TC_CUDA_FORWARD],
+                                             (cudnnConvolutionFwdAlgo_t)a->number, state->workspace, a->workspace,
+                                             direct && accumulate ? &one : &zero, d->out[way.results], to),
                      "convolution");
-    if (!floats || bias || relu)
-        tc_cuda_conv_finish(plan->device, tc_shape_count(out), out.c, plan->way.results, to, bias, relu,
-                            !floats && accumulate, z);
+    if (direct && !bias && !relu) return;
+    const tc_cuda_finish finish = {tc_shape_count(out),  out.c, to, z, way.results, plan->out_type, bias, relu,
+                                   !direct && accumulate};
+    tc_cuda_conv_finish(plan->device, &finish);
 }
 
 void tc_cuda_conv_backward_data(tc_conv_plan *plan, int which, const void *dz, void *dx) {
@@ -313,35 +352,38 @@ void tc_cuda_conv_backward_data(tc_conv_plan *plan, int which, const void *dz, v
     const tc_cuda_described *d = &plan->described;
     const tc_cuda_algorithm *a = &plan->algorithm[TC_CUDA_DATA];
     const tc_shape in = plan->g.in;
-    const bool floats = plan->way.results == TC_CUDA_FLOAT;
-    const void *from = operand(plan, plan->g.out, plan->out_at, dz);
-    void *to = floats ? dx : scratch_at(plan, plan->in_at);
+    const tc_cuda_way way = plan->way[TC_CUDA_DATA];
+    const bool direct = way.results == plan->in_type;
+    const void *from = operand(plan, plan->g.out, plan->out_type, plan->out_at, dz);
+    void *to = direct ? dx : scratch_at(plan, plan->in_at);
     tc_cuda_dnn_went(plan->device,
-                     cudnnConvolutionBackwardData(state->dnn, &one, d->weights[plan->way.operands], plan->packed[which],
-                                                  d->out[plan->way.operands], from, d->sense[TC_CUDA_DATA],
+                     cudnnConvolutionBackwardData(state->dnn, &one, d->weights[way.operands], plan->packed[which],
+                                                  d->out[way.operands], from, d->sense[TC_CUDA_DATA],
                                                   (cudnnConvolutionBwdDataAlgo_t)a->number, state->workspace,
-                                                  a->workspace, &zero, d->in[plan->way.results], to),
+                                                  a->workspace, &zero, d->in[way.results], to),
                      "convolution, data gradient");
-    if (!floats) tc_cuda_conv_finish(plan->device, tc_shape_count(in), in.c, TC_CUDA_BF16, to, NULL, false, false, dx);
+    const tc_cuda_finish finish = {
+        .count = tc_shape_count(in), .from = to, .to = dx, .from_type = way.results, .to_type = plan->in_type};
+    if (!direct) tc_cuda_conv_finish(plan->device, &finish);
 }
 
 static void gradient(const tc_conv_plan *plan, const void *x, const void *dz, void *dw, bool accumulate) {
     const tc_cuda_state *state = tc_cuda_state_of(plan->device);
     const tc_cuda_described *d = &plan->described;
     const tc_cuda_algorithm *a = &plan->algorithm[TC_CUDA_GRADIENT];
-    const bool as_is = plan->way.results == TC_CUDA_FLOAT && (plan->ins == 1 || plan->taps == 1) && even(dw);
-    const void *from = operand(plan, plan->g.in, plan->in_at, x);
-    const void *cotangent = operand(plan, plan->g.out, plan->out_at, dz);
+    const tc_cuda_way way = plan->way[TC_CUDA_GRADIENT];
+    const bool as_is = way.results == TC_CUDA_FLOAT && (plan->ins == 1 || plan->taps == 1) && even(dw);
+    const void *from = operand(plan, plan->g.in, plan->in_type, plan->in_at, x);
+    const void *cotangent = operand(plan, plan->g.out, plan->out_type, plan->out_at, dz);
     void *to = as_is ? dw : scratch_at(plan, plan->weights_at);
     tc_cuda_dnn_went(plan->device,
                      cudnnConvolutionBackwardFilter(
-                         state->dnn, &one, d->in[plan->way.operands], from, d->out[plan->way.operands], cotangent,
+                         state->dnn, &one, d->in[way.operands], from, d->out[way.operands], cotangent,
                          d->sense[TC_CUDA_GRADIENT], (cudnnConvolutionBwdFilterAlgo_t)a->number, state->workspace,
-                         a->workspace, as_is && accumulate ? &one : &zero, d->weights[plan->way.results], to),
+                         a->workspace, as_is && accumulate ? &one : &zero, d->weights[way.results], to),
                      "convolution, weight gradient");
     if (!as_is)
-        tc_cuda_weights_unpack(plan->device, plan->g.out.c, plan->ins, plan->taps, plan->way.results, to, dw,
-                               accumulate);
+        tc_cuda_weights_unpack(plan->device, plan->g.out.c, plan->ins, plan->taps, way.results, to, dw, accumulate);
 }
 
 void tc_cuda_conv_backward_weights(tc_conv_plan *plan, const void *x, const void *dz, void *dw, void *db,

@@ -44,11 +44,19 @@ void tc_cuda_weights_pack(tc_device *device, int outs, int ins, int taps, const 
 /* and back */
 void tc_cuda_weights_unpack(tc_device *device, int outs, int ins, int taps, int type, const void *from, void *to,
                             bool accumulate);
-/* floats rounded to bf16 */
-void tc_cuda_round(tc_device *device, size_t count, const void *from, void *to);
-/* to[i] = act(from[i] + bias[i % channels] (+ to[i])); bias: NULL for none; `from` may be `to` */
-void tc_cuda_conv_finish(tc_device *device, size_t count, int channels, int type, const void *from, const void *bias,
-                         bool relu, bool accumulate, void *to);
+
+/* to[i] = act(from[i] + bias[i % channels] (+ to[i])) */
+typedef struct tc_cuda_finish {
+    size_t count;
+    int channels;
+    const void *from; /* may be `to` */
+    void *to;
+    int from_type, to_type; /* TC_CUDA_FLOAT, TC_CUDA_BF16 */
+    const void *bias;       /* floats; NULL for none */
+    bool relu, accumulate;
+} tc_cuda_finish;
+
+void tc_cuda_conv_finish(tc_device *device, const tc_cuda_finish *finish);
 
 /* ---- each channel alone (depthwise.cu); weights as tc_cuda_weights_pack leaves them for outs = 1 ---- */
 

@@ -95,6 +95,7 @@ tc_status tc_cuda_open(tc_device *device, tc_error *error) {
     device->k = &tc_cuda_kernels;
     device->element = sizeof(real);
     device->channel_block = 0;
+    device->halves = device->options.precision == TC_BF16_MATHS;
     TC_TRY(choose(device, error));
     TC_TRY(make(device, error));
 done:

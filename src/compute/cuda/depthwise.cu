@@ -5,7 +5,7 @@
  * write lies side by side. Weights are [window][c]. The gradient's sums over all pixels are cut into parts whose number
  * the geometry alone decides, so that the bits are the same on every GPU; everything is in single precision. */
 #include "compute/cuda/convolution.h"
-#include "compute/cuda/launch.h"
+#include "compute/cuda/stored.cuh"
 
 /* 32 bits, in which the GPU divides several times as fast as in 64: tc_cuda_depthwise_fits sees to it. */
 struct window {
@@ -31,11 +31,13 @@ static inline __device__ int over(const window &v, unsigned at, int k, unsigned 
     return shifted >= 0 && shifted % v.stride == 0 && shifted / v.stride < (int)size ? shifted / v.stride : -1;
 }
 
-void tc_cuda_depthwise_forward(tc_device *device, const tc_convolution *g, const void *weights, const void *x,
-                               const void *bias, bool relu, bool accumulate, void *z) {
+template <class I, class O>
+static void forward(tc_device *device, const tc_convolution *g, const void *weights, const void *x, const void *bias,
+                    bool relu, bool accumulate, void *z) {
     const window v = window_of(g);
-    const real *w = (const real *)weights, *from = (const real *)x, *b = (const real *)bias;
-    real *to = (real *)z;
+    const real *w = (const real *)weights, *b = (const real *)bias;
+    const I *from = (const I *)x;
+    O *to = (O *)z;
     tc_cuda_each(device, (size_t)v.pixels * v.c, "convolution, each channel alone", [=] __device__(size_t i) {
         const unsigned pixel = (unsigned)i / v.c, c = (unsigned)i - pixel * v.c;
         const unsigned line = pixel / v.out_w, column = pixel - line * v.out_w;
@@ -48,18 +50,20 @@ void tc_cuda_depthwise_forward(tc_device *device, const tc_convolution *g, const
                 const int at = under(v, column, kx, v.in_w);
                 if (at < 0) continue;
                 sum += w[(unsigned)(ky * v.kernel + kx) * v.c + c] *
-                       from[((image + (unsigned)y) * v.in_w + (unsigned)at) * v.c + c];
+                       tc_cuda_real(from[((image + (unsigned)y) * v.in_w + (unsigned)at) * v.c + c]);
             }
         }
-        if (accumulate) sum += to[i];
-        to[i] = relu && sum < 0 ? 0 : sum;
+        if (accumulate) sum += tc_cuda_real(to[i]);
+        tc_cuda_keep(to + i, relu && sum < 0 ? 0 : sum);
     });
 }
 
-void tc_cuda_depthwise_data(tc_device *device, const tc_convolution *g, const void *weights, const void *dz, void *dx) {
+template <class I, class O>
+static void data(tc_device *device, const tc_convolution *g, const void *weights, const void *dz, void *dx) {
     const window v = window_of(g);
-    const real *w = (const real *)weights, *from = (const real *)dz;
-    real *to = (real *)dx;
+    const real *w = (const real *)weights;
+    const O *from = (const O *)dz;
+    I *to = (I *)dx;
     tc_cuda_each(device, tc_shape_count(g->in), "data gradient, each channel alone", [=] __device__(size_t i) {
         const unsigned pixel = (unsigned)i / v.c, c = (unsigned)i - pixel * v.c;
         const unsigned line = pixel / v.in_w, column = pixel - line * v.in_w;
@@ -72,10 +76,10 @@ void tc_cuda_depthwise_data(tc_device *device, const tc_convolution *g, const vo
                 const int at = over(v, column, kx, v.out_w);
                 if (at < 0) continue;
                 sum += w[(unsigned)(ky * v.kernel + kx) * v.c + c] *
-                       from[((image + (unsigned)r) * v.out_w + (unsigned)at) * v.c + c];
+                       tc_cuda_real(from[((image + (unsigned)r) * v.out_w + (unsigned)at) * v.c + c]);
             }
         }
-        to[i] = sum;
+        tc_cuda_keep(to + i, sum);
     });
 }
 
@@ -92,10 +96,12 @@ bool tc_cuda_depthwise_fits(const tc_convolution *g) {
            tc_shape_count(g->in) <= INT32_MAX && tc_shape_count(g->out) <= INT32_MAX;
 }
 
-void tc_cuda_depthwise_gradient(tc_device *device, const tc_convolution *g, const void *x, const void *dz, void *dw,
-                                bool accumulate) {
+template <class I, class O>
+static void gradient(tc_device *device, const tc_convolution *g, const void *x, const void *dz, void *dw,
+                     bool accumulate) {
     const window v = window_of(g);
-    const real *from = (const real *)x, *cotangent = (const real *)dz;
+    const I *from = (const I *)x;
+    const O *cotangent = (const O *)dz;
     real *partial = tc_cuda_state_of(device)->room, *to = (real *)dw; /* partial: [parts][window][c] */
     const unsigned taps = (unsigned)(v.kernel * v.kernel), weights = taps * v.c, parts = parts_of(v);
     const unsigned length = (v.pixels + parts - 1) / parts;
@@ -109,7 +115,8 @@ void tc_cuda_depthwise_gradient(tc_device *device, const tc_convolution *g, cons
             const int at = under(v, pixel - line * v.out_w, (int)tap % v.kernel, v.in_w);
             if (y < 0 || at < 0) continue;
             const unsigned row = line / v.out_h * v.in_h + (unsigned)y;
-            sum += cotangent[pixel * v.c + c] * from[(row * v.in_w + (unsigned)at) * v.c + c];
+            sum +=
+                tc_cuda_real(cotangent[pixel * v.c + c]) * tc_cuda_real(from[(row * v.in_w + (unsigned)at) * v.c + c]);
         }
         partial[i] = sum;
     });
@@ -119,4 +126,36 @@ void tc_cuda_depthwise_gradient(tc_device *device, const tc_convolution *g, cons
         for (unsigned part = 0; part < parts; part++) sum += partial[part * weights + (unsigned)i];
         to[at] = (real)(sum + (accumulate ? (double)to[at] : 0));
     });
+}
+
+/* ---- for the types that a geometry has: I of what goes in, O of what comes out ---- */
+
+struct maps {
+    decltype(&tc_cuda_depthwise_forward) forward;
+    decltype(&tc_cuda_depthwise_data) data;
+    decltype(&tc_cuda_depthwise_gradient) gradient;
+};
+
+template <class I, class O> static constexpr maps maps_of() {
+    return {forward<I, O>, data<I, O>, gradient<I, O>};
+}
+
+static const maps &maps_for(const tc_convolution *g) {
+    static const maps by[2][2] = {{maps_of<real, real>(), maps_of<real, tc_cuda_bf16>()},
+                                  {maps_of<tc_cuda_bf16, real>(), maps_of<tc_cuda_bf16, tc_cuda_bf16>()}};
+    return by[g->in.half][g->out.half];
+}
+
+void tc_cuda_depthwise_forward(tc_device *device, const tc_convolution *g, const void *weights, const void *x,
+                               const void *bias, bool relu, bool accumulate, void *z) {
+    maps_for(g).forward(device, g, weights, x, bias, relu, accumulate, z);
+}
+
+void tc_cuda_depthwise_data(tc_device *device, const tc_convolution *g, const void *weights, const void *dz, void *dx) {
+    maps_for(g).data(device, g, weights, dz, dx);
+}
+
+void tc_cuda_depthwise_gradient(tc_device *device, const tc_convolution *g, const void *x, const void *dz, void *dw,
+                                bool accumulate) {
+    maps_for(g).gradient(device, g, x, dz, dw, accumulate);
 }

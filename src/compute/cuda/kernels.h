@@ -22,8 +22,8 @@ void tc_cuda_fill(tc_device *device, size_t count, double value, void *y);
 void tc_cuda_copy(tc_device *device, size_t count, const void *x, void *y);
 void tc_cuda_axpby(tc_device *device, size_t count, double a, const void *x, double b, void *y);
 void tc_cuda_multiply(tc_device *device, size_t count, const void *a, const void *b, void *y, bool accumulate);
-void tc_cuda_add(tc_device *device, size_t count, tc_sum terms, void *y);
-void tc_cuda_add_relu(tc_device *device, size_t count, tc_sum terms, void *y);
+void tc_cuda_add(tc_device *device, tc_shape shape, tc_sum terms, void *y);
+void tc_cuda_add_relu(tc_device *device, tc_shape shape, tc_sum terms, void *y);
 double tc_cuda_sum(tc_device *device, size_t count, const void *x);
 double tc_cuda_dot(tc_device *device, size_t count, const void *x, const void *y);
 double tc_cuda_sum_power(tc_device *device, size_t count, double p, const void *x);
@@ -62,12 +62,13 @@ void tc_cuda_attention(tc_device *device, const tc_attention *attention);
 void tc_cuda_attention_backward(tc_device *device, const tc_attention *attention);
 void tc_cuda_attention_tangent(tc_device *device, const tc_attention *attention);
 void tc_cuda_attention_backward_tangent(tc_device *device, const tc_attention *attention);
-void tc_cuda_activation(tc_device *device, tc_activation_kind kind, double slope, size_t count, const void *x, void *y);
-void tc_cuda_activation_backward(tc_device *device, tc_activation_kind kind, double slope, size_t count, const void *x,
-                                 const void *y, tc_sum dy, void *dx);
-void tc_cuda_activation_tangent(tc_device *device, tc_activation_kind kind, double slope, size_t count, const void *x,
+void tc_cuda_activation(tc_device *device, tc_activation_kind kind, double slope, tc_shape shape, const void *x,
+                        void *y);
+void tc_cuda_activation_backward(tc_device *device, tc_activation_kind kind, double slope, tc_shape shape,
+                                 const void *x, const void *y, tc_sum dy, void *dx);
+void tc_cuda_activation_tangent(tc_device *device, tc_activation_kind kind, double slope, tc_shape shape, const void *x,
                                 const void *y, const void *x_t, void *y_t);
-void tc_cuda_activation_backward_tangent(tc_device *device, tc_activation_kind kind, double slope, size_t count,
+void tc_cuda_activation_backward_tangent(tc_device *device, tc_activation_kind kind, double slope, tc_shape shape,
                                          const void *x, const void *y, const void *x_t, tc_sum dy, tc_sum dy_t,
                                          void *dx_t);
 void tc_cuda_max_pool(tc_device *device, const tc_pool *pool, const void *x, void *y, int32_t *winner);

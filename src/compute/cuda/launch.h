@@ -91,11 +91,4 @@ template <class F> static void tc_cuda_total(tc_device *device, size_t count, co
     TC_LAUNCH(device, what, tc_cuda_total_kernel, 1u, TC_THREADS, parts, partial, total);
 }
 
-/* A tensor's element as the sum of its addends. */
-static inline __device__ real tc_cuda_term(const tc_sum &sum, size_t i) {
-    real x = sum.count > 0 ? ((const real *)sum.term[0])[i] : 0;
-    for (int t = 1; t < sum.count; t++) x += ((const real *)sum.term[t])[i];
-    return x;
-}
-
 #endif

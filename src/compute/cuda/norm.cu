@@ -21,21 +21,22 @@ template <int V> struct statistics {
 
     __device__ statistics(const tc_norm &, int) {}
 
-    static __device__ void add_one(const tc_norm &n, size_t at, double (&total)[SUMS][V]) {
-        const tc_cuda_vector<V> z = tc_cuda_load<V>(n.z, at);
+    template <class T> static __device__ void add_one(const tc_cuda_norm<T> &n, size_t at, double (&total)[SUMS][V]) {
+        const tc_cuda_vector<V> z = tc_cuda_load<V, T>(n.z, at);
         for (int v = 0; v < V; v++) {
             total[0][v] += (double)z.v[v];
             total[1][v] += (double)z.v[v] * (double)z.v[v];
         }
     }
 
-    __device__ void rows(const tc_norm &n, const tc_cuda_run &run, double (&total)[SUMS][V]) const {
+    template <class T>
+    __device__ void rows(const tc_cuda_norm<T> &n, const tc_cuda_run &run, double (&total)[SUMS][V]) const {
         if (run.count < GROUP) {
             for (int k = 0; k < run.count; k++) add_one(n, run.at + (size_t)k * run.stride, total);
             return;
         }
         tc_cuda_vector<V> z[GROUP];
-        for (int k = 0; k < GROUP; k++) z[k] = tc_cuda_load<V>(n.z, run.at + (size_t)k * run.stride);
+        for (int k = 0; k < GROUP; k++) z[k] = tc_cuda_load<V, T>(n.z, run.at + (size_t)k * run.stride);
         for (int v = 0; v < V; v++) {
             real mean = 0, off = 0, square = 0;
             for (int k = 0; k < GROUP; k++) mean += z[k].v[v];
@@ -80,20 +81,20 @@ template <int V> struct forward_map {
         for (int v = 0; v < V; v++) scale.v[v] *= inv.v[v];
     }
 
-    __device__ void row(const tc_norm &n, size_t at) const {
-        tc_cuda_vector<V> y = tc_cuda_load<V>(n.z, at);
+    template <class T> __device__ void row(const tc_cuda_norm<T> &n, size_t at) const {
+        tc_cuda_vector<V> y = tc_cuda_load<V, T>(n.z, at);
         for (int v = 0; v < V; v++) y.v[v] = scale.v[v] * (y.v[v] - mean.v[v]) + beta.v[v];
         if (n.residual) {
-            const tc_cuda_vector<V> r = tc_cuda_load<V>(n.residual, at);
+            const tc_cuda_vector<V> r = tc_cuda_load<V, T>(n.residual, at);
             for (int v = 0; v < V; v++) y.v[v] += r.v[v];
         }
         for (int v = 0; v < V; v++) y.v[v] = n.relu && y.v[v] < 0 ? 0 : y.v[v]; /* NaN stays NaN */
-        tc_cuda_store<V>(n.y, at, y);
+        tc_cuda_store<V, T>(n.y, at, y);
     }
 };
 
-void tc_cuda_norm_forward(tc_device *device, const tc_norm *norm) {
-    const tc_norm n = *norm;
+template <class T> static void forward(tc_device *device, const tc_norm *norm) {
+    const tc_cuda_norm<T> n = tc_cuda_norm_as<T>(norm);
     const int rows = tc_cuda_norm_rows(norm), c = n.shape.c;
     const bool four = tc_cuda_by_four(c, {n.z, n.residual, n.y});
     if (n.training)
@@ -104,6 +105,10 @@ void tc_cuda_norm_forward(tc_device *device, const tc_norm *norm) {
             ((real *)n.inv_std)[i] = (real)(1 / sqrt((double)((const real *)n.running_var)[i] + n.epsilon));
         });
     tc_cuda_each_row<forward_map>(device, rows, c, four, "norm_forward", n);
+}
+
+void tc_cuda_norm_forward(tc_device *device, const tc_norm *norm) {
+    (norm->shape.half ? forward<tc_cuda_bf16> : forward<real>)(device, norm);
 }
 
 /* ---- backward ---- */
@@ -119,25 +124,26 @@ template <int V> struct backward_gather {
         for (int v = 0; v < V; v++) scale.v[v] *= inv.v[v];
     }
 
-    __device__ tc_cuda_vector<V> row(const tc_norm &n, size_t at) const {
-        const tc_cuda_vector<V> q = tc_cuda_norm_gather<V>(n, n.dy, n.q, at);
+    template <class T> __device__ tc_cuda_vector<V> row(const tc_cuda_norm<T> &n, size_t at) const {
+        const tc_cuda_vector<V> q = tc_cuda_norm_gather<V, T>(n, n.dy, n.q, at);
         if (!n.training && n.dz) {
             tc_cuda_vector<V> dz;
             for (int v = 0; v < V; v++) dz.v[v] = scale.v[v] * q.v[v];
-            tc_cuda_store<V>(n.dz, at, dz);
+            tc_cuda_store<V, T>(n.dz, at, dz);
         }
         return q;
     }
 
-    __device__ void add(const tc_norm &n, int, size_t at, real (&sum)[SUMS][V]) const {
-        const tc_cuda_vector<V> z = tc_cuda_load<V>(n.z, at), q = row(n, at); /* dz may lie where z does */
+    template <class T> __device__ void add(const tc_cuda_norm<T> &n, int, size_t at, real (&sum)[SUMS][V]) const {
+        const tc_cuda_vector<V> z = tc_cuda_load<V, T>(n.z, at), q = row(n, at); /* dz may lie where z does */
         for (int v = 0; v < V; v++) {
             sum[0][v] += q.v[v];
             sum[1][v] += q.v[v] * (z.v[v] - mean.v[v]);
         }
     }
 
-    __device__ void rows(const tc_norm &n, const tc_cuda_run &run, double (&total)[SUMS][V]) const {
+    template <class T>
+    __device__ void rows(const tc_cuda_norm<T> &n, const tc_cuda_run &run, double (&total)[SUMS][V]) const {
         tc_cuda_add_run<V>(*this, n, run, total);
     }
 };
@@ -166,16 +172,16 @@ template <int V> struct backward_map {
         }
     }
 
-    __device__ void row(const tc_norm &n, size_t at) const {
-        const tc_cuda_vector<V> q = tc_cuda_load<V>(tc_cuda_norm_q(n), at), z = tc_cuda_load<V>(n.z, at);
+    template <class T> __device__ void row(const tc_cuda_norm<T> &n, size_t at) const {
+        const tc_cuda_vector<V> q = tc_cuda_load<V, T>(tc_cuda_norm_q(n), at), z = tc_cuda_load<V, T>(n.z, at);
         tc_cuda_vector<V> dz;
         for (int v = 0; v < V; v++) dz.v[v] = a.v[v] * q.v[v] + b.v[v] * (z.v[v] - mean.v[v]) + c.v[v];
-        tc_cuda_store<V>(n.dz, at, dz);
+        tc_cuda_store<V, T>(n.dz, at, dz);
     }
 };
 
-void tc_cuda_norm_backward(tc_device *device, const tc_norm *norm) {
-    const tc_norm n = *norm;
+template <class T> static void backward(tc_device *device, const tc_norm *norm) {
+    const tc_cuda_norm<T> n = tc_cuda_norm_as<T>(norm);
     const int rows = tc_cuda_norm_rows(norm), c = n.shape.c;
     const bool four = tc_cuda_by_four(c, {n.z, n.y, n.q, n.dz}) && tc_cuda_by_four(n.dy);
     if (n.dgamma || n.dbeta)
@@ -183,4 +189,8 @@ void tc_cuda_norm_backward(tc_device *device, const tc_norm *norm) {
     else if (n.q || n.dz)
         tc_cuda_each_row<backward_gather>(device, rows, c, four, "norm_backward", n);
     if (n.training && n.dz) tc_cuda_each_row<backward_map>(device, rows, c, four, "norm_backward", n);
+}
+
+void tc_cuda_norm_backward(tc_device *device, const tc_norm *norm) {
+    (norm->shape.half ? backward<tc_cuda_bf16> : backward<real>)(device, norm);
 }

@@ -1,8 +1,8 @@
 /* pools.cu — maximum and average over windows. One thread per result and, where channels come in fours, four channels;
  * the ways back gather too: an input looks through the windows that hold it, so that nobody adds to what another one
- * writes, and in the order of the outputs. */
+ * writes, and in the order of the outputs. Inputs are kept as I, outputs as O: halves end where one pixel is left. */
 #include "compute/cuda/kernels.h"
-#include "compute/cuda/places.cuh"
+#include "compute/cuda/stored.cuh"
 
 namespace {
 
@@ -54,16 +54,16 @@ template <int N> using reals = tc_cuda_pack<real, N>;
 template <int N> using winners = tc_cuda_pack<int32_t, N>;
 
 /* Row-major scan, so the first of equal maxima wins; padding never does. NaN is not hidden. */
-template <int N>
-__device__ void largest(const geometry &g, const reals<N> *plane, range rows, range columns, reals<N> *y,
+template <int N, class I>
+__device__ void largest(const geometry &g, const tc_cuda_pack<I, N> *plane, range rows, range columns, reals<N> *y,
                         winners<N> *winner) {
     const int first = rows.low * g.in_w + columns.low;
-    *y = plane[(size_t)first * (size_t)g.c];
+    *y = tc_cuda_reals(plane[(size_t)first * (size_t)g.c]);
     for (int k = 0; k < N; k++) winner->at[k] = first;
     for (int r = rows.low; r < rows.high; r++) {
         for (int c = columns.low; c < columns.high; c++) {
             const int at = r * g.in_w + c;
-            const reals<N> x = plane[(size_t)at * (size_t)g.c];
+            const reals<N> x = tc_cuda_reals(plane[(size_t)at * (size_t)g.c]);
             for (int k = 0; k < N; k++) {
                 const bool wins = x.at[k] > y->at[k] || x.at[k] != x.at[k];
                 y->at[k] = wins ? x.at[k] : y->at[k];
@@ -79,28 +79,28 @@ __device__ size_t plane_at(const geometry &g, size_t n, int channel) {
     return n * (size_t)g.in_h * (size_t)g.in_w * (size_t)g.c + (size_t)channel;
 }
 
-template <int N> void max_pool(tc_device *device, const tc_pool *pool, const void *x, void *y, int32_t *winner) {
+template <class I, class O, int N>
+void max_pool(tc_device *device, const tc_pool *pool, const void *x, void *y, int32_t *winner) {
     const geometry g = geometry_of<N>(pool);
-    const reals<N> *from = (const reals<N> *)x;
-    reals<N> *to = (reals<N> *)y;
+    const tc_cuda_pack<I, N> *from = (const tc_cuda_pack<I, N> *)x;
+    tc_cuda_pack<O, N> *to = (tc_cuda_pack<O, N> *)y;
     winners<N> *won = (winners<N> *)winner;
     tc_cuda_each(device, tc_shape_count(pool->out) / N, "max_pool", [=] __device__(size_t i) {
         const place p = place_at(i, g.out_h, g.out_w, g.c);
         reals<N> best;
         winners<N> where;
-        largest<N>(g, from + plane_at(g, p.n, p.c), window_at(g, p.y, g.in_h), window_at(g, p.x, g.in_w), &best,
-                   &where);
-        to[i] = best;
+        largest(g, from + plane_at(g, p.n, p.c), window_at(g, p.y, g.in_h), window_at(g, p.x, g.in_w), &best, &where);
+        tc_cuda_keep(to + i, best);
         won[i] = where;
     });
 }
 
-template <int N>
+template <class I, class O, int N>
 void max_pool_scatter(tc_device *device, const tc_pool *pool, const int32_t *winner, const tc_sum &dy, void *dx) {
     const geometry g = geometry_of<N>(pool);
     const winners<N> *won = (const winners<N> *)winner;
     const tc_sum q = dy;
-    reals<N> *to = (reals<N> *)dx;
+    tc_cuda_pack<I, N> *to = (tc_cuda_pack<I, N> *)dx;
     tc_cuda_each(device, tc_shape_count(pool->in) / N, "max_pool_scatter", [=] __device__(size_t i) {
         const place p = place_at(i, g.in_h, g.in_w, g.c);
         const range rows = windows_of(g, p.y, g.out_h), columns = windows_of(g, p.x, g.out_w);
@@ -114,39 +114,40 @@ void max_pool_scatter(tc_device *device, const tc_pool *pool, const int32_t *win
                 bool any = false;
                 for (int k = 0; k < N; k++) any = any || w.at[k] == at;
                 if (!any) continue;
-                const reals<N> flow = tc_cuda_pack_of<N>(q, out);
+                const reals<N> flow = tc_cuda_pack_of<O, N>(q, out);
                 for (int k = 0; k < N; k++)
                     if (w.at[k] == at) sum.at[k] += flow.at[k];
             }
         }
-        to[i] = sum;
+        tc_cuda_keep(to + i, sum);
     });
 }
 
-template <int N> void average_pool(tc_device *device, const tc_pool *pool, const void *x, void *y) {
+template <class I, class O, int N> void average_pool(tc_device *device, const tc_pool *pool, const void *x, void *y) {
     const geometry g = geometry_of<N>(pool);
-    const reals<N> *from = (const reals<N> *)x;
-    reals<N> *to = (reals<N> *)y;
+    const tc_cuda_pack<I, N> *from = (const tc_cuda_pack<I, N> *)x;
+    tc_cuda_pack<O, N> *to = (tc_cuda_pack<O, N> *)y;
     tc_cuda_each(device, tc_shape_count(pool->out) / N, "average_pool", [=] __device__(size_t i) {
         const place p = place_at(i, g.out_h, g.out_w, g.c);
         const range rows = window_at(g, p.y, g.in_h), columns = window_at(g, p.x, g.in_w);
-        const reals<N> *plane = from + plane_at(g, p.n, p.c);
+        const tc_cuda_pack<I, N> *plane = from + plane_at(g, p.n, p.c);
         reals<N> sum = {};
         for (int r = rows.low; r < rows.high; r++) {
             for (int c = columns.low; c < columns.high; c++) {
-                const reals<N> v = plane[(size_t)(r * g.in_w + c) * (size_t)g.c];
+                const reals<N> v = tc_cuda_reals(plane[(size_t)(r * g.in_w + c) * (size_t)g.c]);
                 for (int k = 0; k < N; k++) sum.at[k] += v.at[k];
             }
         }
         for (int k = 0; k < N; k++) sum.at[k] *= g.share;
-        to[i] = sum;
+        tc_cuda_keep(to + i, sum);
     });
 }
 
-template <int N> void average_pool_backward(tc_device *device, const tc_pool *pool, const tc_sum &dy, void *dx) {
+template <class I, class O, int N>
+void average_pool_backward(tc_device *device, const tc_pool *pool, const tc_sum &dy, void *dx) {
     const geometry g = geometry_of<N>(pool);
     const tc_sum q = dy;
-    reals<N> *to = (reals<N> *)dx;
+    tc_cuda_pack<I, N> *to = (tc_cuda_pack<I, N> *)dx;
     tc_cuda_each(device, tc_shape_count(pool->in) / N, "average_pool_backward", [=] __device__(size_t i) {
         const place p = place_at(i, g.in_h, g.in_w, g.c);
         const range rows = windows_of(g, p.y, g.out_h), columns = windows_of(g, p.x, g.out_w);
@@ -154,26 +155,72 @@ template <int N> void average_pool_backward(tc_device *device, const tc_pool *po
         for (int r = rows.low; r < rows.high; r++) {
             for (int c = columns.low; c < columns.high; c++) {
                 const size_t pixel = (p.n * (size_t)g.out_h + (size_t)r) * (size_t)g.out_w + (size_t)c;
-                const reals<N> v = tc_cuda_pack_of<N>(q, pixel * (size_t)g.c + (size_t)p.c);
+                const reals<N> v = tc_cuda_pack_of<O, N>(q, pixel * (size_t)g.c + (size_t)p.c);
                 for (int k = 0; k < N; k++) sum.at[k] += v.at[k];
             }
         }
         for (int k = 0; k < N; k++) sum.at[k] *= g.share;
-        to[i] = sum;
+        tc_cuda_keep(to + i, sum);
     });
 }
 
-bool in_fours(const tc_pool *pool) {
-    return pool->in.c % TC_PACK == 0;
+/* ---- for the types and the width that a pool has ---- */
+
+struct arguments {
+    tc_device *device;
+    const tc_pool *pool;
+    const void *x; /* or … */
+    tc_sum dy;     /* … on the way back */
+    void *to;
+    int32_t *winner; /* NULL for none */
+};
+
+bool in_fours(const arguments &a) {
+    return a.pool->in.c % TC_PACK == 0 && tc_cuda_packs<real>(a.x) && tc_cuda_packs<real>(a.dy) &&
+           tc_cuda_packs<real>(a.to) && tc_cuda_packs<int32_t>(a.winner);
 }
+
+template <class M, class I, class O> void run_in(const arguments &a) {
+    (in_fours(a) ? M::template run<I, O, TC_PACK> : M::template run<I, O, 1>)(a);
+}
+
+template <class M> void run(const arguments &a) {
+    if (a.pool->out.half)
+        run_in<M, tc_cuda_bf16, tc_cuda_bf16>(a);
+    else if (a.pool->in.half)
+        run_in<M, tc_cuda_bf16, real>(a);
+    else
+        run_in<M, real, real>(a);
+}
+
+struct maximum {
+    template <class I, class O, int N> static void run(const arguments &a) {
+        max_pool<I, O, N>(a.device, a.pool, a.x, a.to, a.winner);
+    }
+};
+
+struct maximum_back {
+    template <class I, class O, int N> static void run(const arguments &a) {
+        max_pool_scatter<I, O, N>(a.device, a.pool, a.winner, a.dy, a.to);
+    }
+};
+
+struct average {
+    template <class I, class O, int N> static void run(const arguments &a) {
+        average_pool<I, O, N>(a.device, a.pool, a.x, a.to);
+    }
+};
+
+struct average_back {
+    template <class I, class O, int N> static void run(const arguments &a) {
+        average_pool_backward<I, O, N>(a.device, a.pool, a.dy, a.to);
+    }
+};
 
 } // namespace
 
 void tc_cuda_max_pool(tc_device *device, const tc_pool *pool, const void *x, void *y, int32_t *winner) {
-    if (in_fours(pool) && tc_cuda_packs(x) && tc_cuda_packs(y) && tc_cuda_packs(winner))
-        max_pool<TC_PACK>(device, pool, x, y, winner);
-    else
-        max_pool<1>(device, pool, x, y, winner);
+    run<maximum>({device, pool, x, {}, y, winner});
 }
 
 void tc_cuda_max_pool_gather(tc_device *device, const tc_pool *pool, const int32_t *winner, const void *x_t,
@@ -189,22 +236,13 @@ void tc_cuda_max_pool_gather(tc_device *device, const tc_pool *pool, const int32
 }
 
 void tc_cuda_max_pool_scatter(tc_device *device, const tc_pool *pool, const int32_t *winner, tc_sum dy, void *dx) {
-    if (in_fours(pool) && tc_cuda_packs(winner) && tc_cuda_packs(dy) && tc_cuda_packs(dx))
-        max_pool_scatter<TC_PACK>(device, pool, winner, dy, dx);
-    else
-        max_pool_scatter<1>(device, pool, winner, dy, dx);
+    run<maximum_back>({device, pool, NULL, dy, dx, (int32_t *)winner});
 }
 
 void tc_cuda_average_pool(tc_device *device, const tc_pool *pool, const void *x, void *y) {
-    if (in_fours(pool) && tc_cuda_packs(x) && tc_cuda_packs(y))
-        average_pool<TC_PACK>(device, pool, x, y);
-    else
-        average_pool<1>(device, pool, x, y);
+    run<average>({device, pool, x, {}, y, NULL});
 }
 
 void tc_cuda_average_pool_backward(tc_device *device, const tc_pool *pool, tc_sum dy, void *dx) {
-    if (in_fours(pool) && tc_cuda_packs(dy) && tc_cuda_packs(dx))
-        average_pool_backward<TC_PACK>(device, pool, dy, dx);
-    else
-        average_pool_backward<1>(device, pool, dy, dx);
+    run<average_back>({device, pool, NULL, dy, dx, NULL});
 }

@@ -16,7 +16,7 @@
 #ifndef TC_COMPUTE_CUDA_ROWS_CUH
 #define TC_COMPUTE_CUDA_ROWS_CUH
 
-#include "compute/cuda/launch.h"
+#include "compute/cuda/stored.cuh"
 
 #include <initializer_list>
 
@@ -30,14 +30,21 @@ enum {
 
 /* ---- vectors of neighbouring channels ---- */
 
-template <int V> struct alignas(V * sizeof(real)) tc_cuda_vector { real v[V]; };
+template <int V, class T = real> struct alignas(V * sizeof(T)) tc_cuda_vector { T v[V]; };
 
-template <int V> static inline __device__ tc_cuda_vector<V> tc_cuda_load(const void *from, size_t at) {
-    return *(const tc_cuda_vector<V> *)((const real *)from + at);
+/* From an array of T, and into one. */
+template <int V, class T = real> static inline __device__ tc_cuda_vector<V> tc_cuda_load(const void *from, size_t at) {
+    const tc_cuda_vector<V, T> kept = *(const tc_cuda_vector<V, T> *)((const T *)from + at);
+    tc_cuda_vector<V> x;
+    for (int v = 0; v < V; v++) x.v[v] = tc_cuda_real(kept.v[v]);
+    return x;
 }
 
-template <int V> static inline __device__ void tc_cuda_store(void *to, size_t at, const tc_cuda_vector<V> &x) {
-    *(tc_cuda_vector<V> *)((real *)to + at) = x;
+template <int V, class T = real>
+static inline __device__ void tc_cuda_store(void *to, size_t at, const tc_cuda_vector<V> &x) {
+    tc_cuda_vector<V, T> kept;
+    for (int v = 0; v < V; v++) tc_cuda_keep(&kept.v[v], x.v[v]);
+    *(tc_cuda_vector<V, T> *)((T *)to + at) = kept;
 }
 
 /* Channels c … c + V − 1 of a vector [c] that may lie anywhere, or `otherwise` where there is none. */

@@ -34,19 +34,6 @@ void tc_cuda_multiply(tc_device *device, size_t count, const void *a, const void
         tc_cuda_each(device, count, "multiply", [=] __device__(size_t i) { to[i] = p[i] * q[i]; });
 }
 
-void tc_cuda_add(tc_device *device, size_t count, tc_sum terms, void *y) {
-    real *to = (real *)y;
-    tc_cuda_each(device, count, "add", [=] __device__(size_t i) { to[i] = tc_cuda_term(terms, i); });
-}
-
-void tc_cuda_add_relu(tc_device *device, size_t count, tc_sum terms, void *y) {
-    real *to = (real *)y;
-    tc_cuda_each(device, count, "add_relu", [=] __device__(size_t i) {
-        const real sum = tc_cuda_term(terms, i);
-        to[i] = sum < 0 ? 0 : sum; /* NaN stays NaN */
-    });
-}
-
 void tc_cuda_clamp(tc_device *device, size_t count, double low, double high, void *y) {
     const real least = (real)low, most = (real)high;
     real *to = (real *)y;

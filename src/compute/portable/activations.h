@@ -127,9 +127,10 @@ static inline const real *portable_from(const void *x, size_t from) {
     return x ? (const real *)x + from : NULL;
 }
 
-static void portable_activation(tc_device *device, tc_activation_kind kind, double slope, size_t count, const void *x,
+static void portable_activation(tc_device *device, tc_activation_kind kind, double slope, tc_shape shape, const void *x,
                                 void *y) {
     const portable_curve *f = &portable_curves[kind];
+    const size_t count = tc_shape_count(shape);
     PORTABLE_PARALLEL(count)
     for (size_t from = 0; from < count; from += PORTABLE_BLOCK)
         f->value(portable_length(from, count), (real)slope, portable_from(x, from), (real *)y + from);
@@ -166,9 +167,10 @@ static void portable_relu_backward(tc_device *device, size_t count, const real *
     }
 }
 
-static void portable_activation_backward(tc_device *device, tc_activation_kind kind, double slope, size_t count,
+static void portable_activation_backward(tc_device *device, tc_activation_kind kind, double slope, tc_shape shape,
                                          const void *x, const void *y, tc_sum dy, void *dx) {
     const portable_curve *f = &portable_curves[kind];
+    const size_t count = tc_shape_count(shape);
     real *to = dx;
     if (kind == TC_RELU && dy.count > 0) {
         portable_relu_backward(device, count, y, dy, dx);
@@ -185,22 +187,23 @@ static void portable_activation_backward(tc_device *device, tc_activation_kind k
     }
 }
 
-static void portable_activation_tangent(tc_device *device, tc_activation_kind kind, double slope, size_t count,
+static void portable_activation_tangent(tc_device *device, tc_activation_kind kind, double slope, tc_shape shape,
                                         const void *x, const void *y, const void *x_t, void *y_t) {
     if (x_t)
-        portable_activation_backward(device, kind, slope, count, x, y, tc_one(x_t), y_t); /* f′(x) ẋ: the same map */
+        portable_activation_backward(device, kind, slope, shape, x, y, tc_one(x_t), y_t); /* f′(x) ẋ: the same map */
     else
-        memset(y_t, 0, count * sizeof(real));
+        memset(y_t, 0, tc_shape_count(shape) * sizeof(real));
 }
 
-static void portable_activation_backward_tangent(tc_device *device, tc_activation_kind kind, double slope, size_t count,
-                                                 const void *x, const void *y, const void *x_t, tc_sum dy, tc_sum dy_t,
-                                                 void *dx_t) {
+static void portable_activation_backward_tangent(tc_device *device, tc_activation_kind kind, double slope,
+                                                 tc_shape shape, const void *x, const void *y, const void *x_t,
+                                                 tc_sum dy, tc_sum dy_t, void *dx_t) {
     const portable_curve *f = &portable_curves[kind];
     if (!f->second || !x_t) {
-        portable_activation_backward(device, kind, slope, count, x, y, dy_t, dx_t);
+        portable_activation_backward(device, kind, slope, shape, x, y, dy_t, dx_t);
         return;
     }
+    const size_t count = tc_shape_count(shape);
     real *to = dx_t;
     PORTABLE_PARALLEL_COSTLY(count)
     for (size_t from = 0; from < count; from += PORTABLE_BLOCK) {

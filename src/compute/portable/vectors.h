@@ -42,7 +42,8 @@ static void portable_multiply(tc_device *device, size_t count, const void *a, co
 }
 
 /* y may be a term, so each block is added up beside it first. */
-static void portable_add(tc_device *device, size_t count, tc_sum terms, void *y) {
+static void portable_add(tc_device *device, tc_shape shape, tc_sum terms, void *y) {
+    const size_t count = tc_shape_count(shape);
     real *to = y;
     PORTABLE_PARALLEL(count)
     for (size_t from = 0; from < count; from += PORTABLE_BLOCK) {
@@ -53,7 +54,8 @@ static void portable_add(tc_device *device, size_t count, tc_sum terms, void *y)
     }
 }
 
-static void portable_add_relu(tc_device *device, size_t count, tc_sum terms, void *y) {
+static void portable_add_relu(tc_device *device, tc_shape shape, tc_sum terms, void *y) {
+    const size_t count = tc_shape_count(shape);
     real *to = y;
     PORTABLE_PARALLEL(count)
     for (size_t from = 0; from < count; from += PORTABLE_BLOCK) {

@@ -1,5 +1,5 @@
 /* csv.c — one row a trial: what the cell is, what was found, who was attacked. */
-#include "experiment/results/results.h"
+#include "experiment/results/parts.h"
 
 #include "base/file.h"
 

@@ -1,6 +1,6 @@
 /* curves.c — how training went, epoch by epoch: the mean over a cell's trials of its surrogates, its clean and
  * its poisoned victims. */
-#include "experiment/results/results.h"
+#include "experiment/results/parts.h"
 
 #include "evaluate/evaluate.h"
 

@@ -1,5 +1,5 @@
 /* landscapes.c — the attacker's loss around the poisoned networks, for the report (docs/report.md). */
-#include "experiment/results/results.h"
+#include "experiment/results/parts.h"
 
 #include <string.h>
 

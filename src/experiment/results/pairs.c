@@ -5,7 +5,7 @@
  * Success with one target a trial is yes or no: McNemar's exact test. Everything else: Student's paired t test. The
  * victim's confidence in the intended class says more per trial than its yes or no, and so tells attacks apart earlier.
  */
-#include "experiment/results/results.h"
+#include "experiment/results/parts.h"
 
 #include "evaluate/compare.h"
 #include "evaluate/evaluate.h"

@@ -2,39 +2,15 @@
 
 #include "base/file.h"
 #include "evaluate/evaluate.h"
+#include "experiment/results/parts.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-const tc_column tc_columns[TC_COLUMNS] = {
-    {.name = "success", .rate = true},
-    {.name = "accuracy", .rate = true},
-    {.name = "clean_accuracy", .rate = true},
-    {.name = "clean_success", .rate = true},
-    {.name = "confidence", .where_known = true},
-    {.name = "clean_confidence", .where_known = true},
-    {.name = "objective"},
-    {.name = "linf"},
-    {.name = "kept", .where_known = true},
-    {.name = "precision", .where_known = true},
-    {.name = "recall", .where_known = true},
-    {.name = "privacy_epsilon", .where_known = true},
-    {.name = "pretrain", .seconds = true},
-    {.name = "craft", .seconds = true},
-    {.name = "victim", .seconds = true},
-    {.name = "clean_victim", .seconds = true},
-    {.name = "filter", .seconds = true, .where_known = true},
-};
-
 static json_t *number(double value) {
     return isfinite(value) ? json_real(value) : json_null();
-}
-
-static double value_of(const json_t *object, const char *name) {
-    const json_t *found = json_object_get(object, name);
-    return json_is_number(found) ? json_number_value(found) : NAN;
 }
 
 /* A list that lacks something for want of memory is none. */
@@ -45,50 +21,6 @@ static json_t *whole(json_t *list, bool done) {
 }
 
 /* ---- rows ---- */
-
-static double pretrain_seconds(const tc_results *results, int craft) {
-    const tc_phase *phase = &results->plan->phase[craft];
-    double sum = 0;
-    for (int i = 0; i < phase->need_count; i++) sum += value_of(results->payload[phase->needs[i]], "seconds");
-    return sum;
-}
-
-bool tc_results_row(const tc_results *results, int cell, int64_t trial, tc_row *row) {
-    const tc_cell *c = &results->plan->cell[cell];
-    *row = (tc_row){.cell = cell,
-                    .trial = trial,
-                    .clean = results->payload[c->clean[trial]],
-                    .craft = results->payload[c->craft[trial]],
-                    .victim = results->payload[c->victim_phase[trial]]};
-    if (!row->clean || !row->craft || !row->victim) return false;
-    const json_t *defence = json_object_get(row->victim, "defence");
-    const double value[TC_COLUMNS] = {value_of(row->victim, "success"),
-                                      value_of(row->victim, "accuracy"),
-                                      value_of(row->clean, "accuracy"),
-                                      value_of(row->clean, "success"),
-                                      value_of(row->victim, "confidence"),
-                                      value_of(row->clean, "confidence"),
-                                      value_of(row->craft, "objective"),
-                                      value_of(row->craft, "linf"),
-                                      value_of(defence, "kept"),
-                                      value_of(defence, "precision"),
-                                      value_of(defence, "recall"),
-                                      value_of(row->victim, "privacy_epsilon"),
-                                      pretrain_seconds(results, c->craft[trial]),
-                                      value_of(row->craft, "seconds"),
-                                      value_of(row->victim, "seconds"),
-                                      value_of(row->clean, "seconds"),
-                                      value_of(defence, "seconds")};
-    memcpy(row->value, value, sizeof value);
-    return true;
-}
-
-void tc_results_poison(const tc_plan *plan, int cell, int64_t trial, char folder[64]) {
-    const int craft = plan->cell[cell].craft[trial];
-    int first = 0;
-    while (plan->cell[first].craft[trial] != craft) first++;
-    snprintf(folder, 64, "poisons/%d-%lld", first, (long long)trial);
-}
 
 static json_t *row_json(const tc_results *results, const tc_row *row) {
     json_t *metrics = json_object(), *seconds = json_object();

@@ -4,7 +4,8 @@
 
 #include "experiment/results/results.h"
 #include "experiment/run/agenda.h"
-#include "experiment/run/runner.h"
+#include "experiment/run/hooks.h"
+#include "experiment/store/store.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -45,7 +46,7 @@ typedef struct tc_runner {
 } tc_runner;
 
 tc_status tc_runner_loop(tc_runner *r, tc_error *error);
-tc_standing tc_runner_standing(const tc_runner *r);
+tc_standing tc_runner_standing(const tc_runner *r); /* standing.c */
 /* For a tc_crew_job; context: the runner. */
 void tc_runner_told(void *context, int worker, const tc_progress *progress);
 bool tc_runner_stopped(void *context);

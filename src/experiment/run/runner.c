@@ -25,32 +25,6 @@ static void note(const tc_runner *r, const char *format, ...) {
 
 /* ---- what is told ---- */
 
-/* Kinds differ a lot in how long they take, phases of one kind little. */
-static double guess_seconds_left(const tc_runner *r) {
-    double total = 0;
-    for (int k = 0; k < TC_PHASE_KINDS; k++) {
-        const int left = r->kind[k].phases - r->kind[k].done;
-        if (left && !r->kind[k].done) return NAN;
-        if (left) total += left * r->kind[k].seconds / r->kind[k].done;
-    }
-    for (int w = 0; w < r->crew->workers; w++) {
-        const tc_worker *worker = &r->worker[w];
-        if (worker->phase < 0 || !isfinite(worker->told.fraction)) continue;
-        const int kind = (int)r->plan->phase[worker->phase].kind;
-        total -= worker->told.fraction * r->kind[kind].seconds / fmax(r->kind[kind].done, 1);
-    }
-    return fmax(0, total) / fmax(r->alive, 1);
-}
-
-tc_standing tc_runner_standing(const tc_runner *r) {
-    return (tc_standing){.done = r->plan->phases - r->agenda.left,
-                         .phases = r->plan->phases,
-                         .trials_done = r->trials_done,
-                         .trials = r->plan->trials * r->plan->cells,
-                         .seconds = tc_clock() - r->started,
-                         .seconds_left = guess_seconds_left(r)};
-}
-
 static double wall_clock(void) {
     struct timespec t;
     clock_gettime(CLOCK_REALTIME, &t);

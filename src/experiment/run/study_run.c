@@ -1,8 +1,9 @@
 /* study_run.c — how a run begins (crew, checks, store, what an earlier run has left) and how it ends. */
-#include "experiment/run/inside.h"
+#include "experiment/run/study_run.h"
 
 #include "base/file.h"
 #include "experiment/plan/key.h"
+#include "experiment/run/inside.h"
 #include "experiment/run/machine.h"
 
 #include <math.h>

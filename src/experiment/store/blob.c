@@ -89,16 +89,21 @@ static int by_text(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* The files in work/ that may stay, sorted: blobs to keep, checkpoints of what is still to be run. */
+/* The files in work/ that may stay, sorted: blobs to keep, checkpoints of what is still to be run, which may have one
+ * of a training within beside them. */
 static char **wanted_names(const tc_plan *plan, const bool *done, const bool *keep, size_t *count) {
-    char **names = calloc((size_t)plan->phases + 1, sizeof *names);
+    char **names = calloc(2 * (size_t)plan->phases + 1, sizeof *names);
     *count = 0;
     for (int p = 0; names && p < plan->phases; p++) {
         const tc_phase *phase = &plan->phase[p];
         const char *kind = phase->kind == TC_PHASE_CRAFT ? "poison" : "safetensors";
-        char name[TC_KEY_SIZE + 16];
+        char name[TC_KEY_SIZE + 32];
         if (done[p] && !keep[p]) continue;
         snprintf(name, sizeof name, "%s.%s", phase->key, done[p] ? kind : "checkpoint");
+        names[*count] = strdup(name);
+        if (names[*count]) ++*count;
+        if (done[p]) continue;
+        snprintf(name, sizeof name, "%s.checkpoint.training", phase->key);
         names[*count] = strdup(name);
         if (names[*count]) ++*count;
     }

@@ -216,7 +216,8 @@ static tc_status craft_from_checkpoint(const work *w, tc_outcome *outcome, tc_er
     const char *checkpoint = w->job->checkpoint;
     const bool resumed = checkpoint && access(checkpoint, F_OK) == 0;
     const tc_status status = tc_trial_craft(&w->trial, method, checkpoint, outcome, error);
-    if (status != TC_INVALID || !resumed || unlink(checkpoint)) return status;
+    if (status != TC_INVALID || !resumed) return status;
+    tc_craft_forget(checkpoint);
     return tc_trial_craft(&w->trial, method, checkpoint, outcome, error);
 }
 
@@ -233,6 +234,7 @@ static tc_status run_craft(work *w, tc_error *error) {
     TC_TRY(put(w, "linf", json_integer(outcome.linf), error));
     TC_TRY(put(w, "poisons", json_integer((json_int_t)w->trial.threat.poisons), error));
     TC_TRY(tc_poison_encode(outcome.poison, &w->result->blob, error));
+    tc_craft_forget(w->job->checkpoint);
 done:
     tc_outcome_free(&outcome);
     return status;

@@ -3,36 +3,33 @@
 #include "nn/layer.h"
 
 static void forward(tc_step *s) {
-    s->device->k->activation(s->device, s->layer->options.activation, s->layer->options.slope, tc_shape_count(s->out),
-                             s->x[0], s->y);
+    s->device->k->activation(s->device, s->layer->options.activation, s->layer->options.slope, s->out, s->x[0], s->y);
 }
 
 static void backward(tc_step *s) {
     if (s->dx[0])
-        s->device->k->activation_backward(s->device, s->layer->options.activation, s->layer->options.slope,
-                                          tc_shape_count(s->out), s->x[0], s->y, s->dy, s->dx[0]);
+        s->device->k->activation_backward(s->device, s->layer->options.activation, s->layer->options.slope, s->out,
+                                          s->x[0], s->y, s->dy, s->dx[0]);
 }
 
 static void forward_tangent(tc_step *s) {
     const tc_kernels *k = s->device->k;
-    const size_t count = tc_shape_count(s->out);
     if (!s->x_t[0])
-        k->fill(s->device, count, 0, s->y_t);
+        k->fill(s->device, tc_shape_count(s->out), 0, s->y_t);
     else
-        k->activation_tangent(s->device, s->layer->options.activation, s->layer->options.slope, count, s->x[0], s->y,
+        k->activation_tangent(s->device, s->layer->options.activation, s->layer->options.slope, s->out, s->x[0], s->y,
                               s->x_t[0], s->y_t);
 }
 
 static void backward_tangent(tc_step *s) {
     if (s->dx_t[0])
         s->device->k->activation_backward_tangent(s->device, s->layer->options.activation, s->layer->options.slope,
-                                                  tc_shape_count(s->out), s->x[0], s->y, s->x_t[0], s->dy, s->dy_t,
-                                                  s->dx_t[0]);
+                                                  s->out, s->x[0], s->y, s->x_t[0], s->dy, s->dy_t, s->dx_t[0]);
 }
 
 const tc_layer_class tc_activation_layer = {
     .name = "activation",
-    .traits = TC_READS_X | TC_READS_Y,
+    .traits = TC_READS_X | TC_READS_Y | TC_HALVES,
     .forward = forward,
     .backward = backward,
     .forward_tangent = forward_tangent,

@@ -90,7 +90,7 @@ static void backward_tangent(tc_step *s) {
 
 const tc_layer_class tc_batch_norm_layer = {
     .name = "batch norm",
-    .traits = TC_READS_X_THETA | TC_READS_X_TRAINING | TC_USES_Q | TC_RESIDUAL_IS_Q,
+    .traits = TC_READS_X_THETA | TC_READS_X_TRAINING | TC_USES_Q | TC_RESIDUAL_IS_Q | TC_HALVES,
     .plan = plan,
     .forward = forward,
     .backward = backward,

@@ -60,7 +60,7 @@ static void forward_tangent(tc_step *s) {
         k->fill(s->device, tc_shape_count(s->out), 0, s->y_t);
     }
     if (s->x_t[0]) k->conv_forward(plan_of(s), TC_WEIGHTS, s->x_t[0], NULL, s->y_t, true);
-    if (s->masks) k->activation_tangent(s->device, TC_RELU, 0, tc_shape_count(s->out), NULL, s->y, s->y_t, s->y_t);
+    if (s->masks) k->activation_tangent(s->device, TC_RELU, 0, s->out, NULL, s->y, s->y_t, s->y_t);
 }
 
 static void backward_tangent(tc_step *s) {
@@ -82,7 +82,7 @@ static void backward_tangent(tc_step *s) {
 
 const tc_layer_class tc_convolution_layer = {
     .name = "convolution",
-    .traits = TC_READS_X_THETA | TC_USES_Q | TC_TWO_ADDENDS,
+    .traits = TC_READS_X_THETA | TC_USES_Q | TC_TWO_ADDENDS | TC_HALVES,
     .plan = plan,
     .release = release,
     .forward = forward,

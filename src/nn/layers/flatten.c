@@ -22,6 +22,7 @@ static void backward_tangent(tc_step *s) {
 
 const tc_layer_class tc_flatten_layer = {
     .name = "flatten",
+    .traits = TC_HALVES,
     .forward = forward,
     .backward = backward,
     .forward_tangent = forward_tangent,

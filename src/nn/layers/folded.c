@@ -91,9 +91,9 @@ static void forward(tc_step *s) {
     if (s->layer->inputs == 1) return;
     const tc_sum terms = {2, {s->y, s->x[1]}};
     if (s->layer->options.relu)
-        k->add_relu(s->device, tc_shape_count(s->out), terms, s->y);
+        k->add_relu(s->device, s->out, terms, s->y);
     else
-        k->add(s->device, tc_shape_count(s->out), terms, s->y);
+        k->add(s->device, s->out, terms, s->y);
 }
 
 /* ---- backward ---- */
@@ -140,13 +140,12 @@ static void fold_tangents(const tc_step *s) {
 /* The residual's tangent and the mask, in one walk. */
 static void finish_tangent(const tc_step *s) {
     const tc_kernels *k = s->device->k;
-    const size_t count = tc_shape_count(s->out);
     const bool residual = s->layer->inputs > 1 && s->x_t[1];
     const tc_sum terms = {residual ? 2 : 1, {s->y_t, residual ? s->x_t[1] : NULL}};
     if (s->masks)
-        k->activation_backward(s->device, TC_RELU, 0, count, NULL, s->y, terms, s->y_t);
+        k->activation_backward(s->device, TC_RELU, 0, s->out, NULL, s->y, terms, s->y_t);
     else if (residual)
-        k->add(s->device, count, terms, s->y_t);
+        k->add(s->device, s->out, terms, s->y_t);
 }
 
 static void forward_tangent(tc_step *s) {

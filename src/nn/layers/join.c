@@ -8,7 +8,7 @@
 
 static void add_forward(tc_step *s) {
     const tc_sum terms = {2, {s->x[0], s->x[1]}};
-    s->device->k->add(s->device, tc_shape_count(s->out), terms, s->y);
+    s->device->k->add(s->device, s->out, terms, s->y);
 }
 
 static void add_forward_tangent(tc_step *s) {
@@ -16,7 +16,7 @@ static void add_forward_tangent(tc_step *s) {
     for (int i = 0; i < 2; i++)
         if (s->x_t[i]) terms.term[terms.count++] = s->x_t[i];
     if (terms.count)
-        s->device->k->add(s->device, tc_shape_count(s->out), terms, s->y_t);
+        s->device->k->add(s->device, s->out, terms, s->y_t);
     else
         s->device->k->fill(s->device, tc_shape_count(s->out), 0, s->y_t);
 }
@@ -31,7 +31,7 @@ static void add_backward_tangent(tc_step *s) {
 
 const tc_layer_class tc_add_layer = {
     .name = "sum",
-    .traits = TC_PASSES_ON | TC_USES_Q,
+    .traits = TC_PASSES_ON | TC_USES_Q | TC_HALVES,
     .forward = add_forward,
     .backward = add_backward,
     .forward_tangent = add_forward_tangent,
@@ -64,6 +64,7 @@ static void concat_backward_tangent(tc_step *s) {
 
 const tc_layer_class tc_concat_layer = {
     .name = "concatenation",
+    .traits = TC_HALVES,
     .forward = concat_forward,
     .backward = concat_backward,
     .forward_tangent = concat_forward_tangent,
@@ -104,7 +105,7 @@ static void scale_backward_tangent(tc_step *s) {
 
 const tc_layer_class tc_scale_layer = {
     .name = "channel-wise product",
-    .traits = TC_READS_X | TC_USES_Q,
+    .traits = TC_READS_X | TC_USES_Q | TC_HALVES,
     .forward = scale_forward,
     .backward = scale_backward,
     .forward_tangent = scale_forward_tangent,

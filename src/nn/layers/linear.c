@@ -69,7 +69,7 @@ static void forward_tangent(tc_step *s) {
         k->fill(s->device, tc_shape_count(s->out), 0, s->y_t);
     if (s->x_t[0])
         k->product_run(s->plan[FORWARD_MORE], s->x_t[0], tc_at(s->device, s->theta, s->weight), NULL, s->y_t);
-    if (s->masks) k->activation_tangent(s->device, TC_RELU, 0, tc_shape_count(s->out), NULL, s->y, s->y_t, s->y_t);
+    if (s->masks) k->activation_tangent(s->device, TC_RELU, 0, s->out, NULL, s->y, s->y_t, s->y_t);
 }
 
 static void backward_tangent(tc_step *s) {

@@ -60,6 +60,7 @@ static void average_backward_tangent(tc_step *s) {
 
 const tc_layer_class tc_max_pool_layer = {
     .name = "max pool",
+    .traits = TC_HALVES,
     .plan = plan_winners,
     .forward = max_forward,
     .backward = max_backward,
@@ -69,6 +70,7 @@ const tc_layer_class tc_max_pool_layer = {
 
 const tc_layer_class tc_average_pool_layer = {
     .name = "average pool",
+    .traits = TC_HALVES,
     .forward = average_forward,
     .backward = average_backward,
     .forward_tangent = average_forward_tangent,

@@ -79,6 +79,7 @@ static void goes_on_to_the_same_poison(void **state) {
             assert_int_equal(pieced.steps, whole.steps);
             assert_int_equal(pieced.gradients, whole.gradients);
             assert_true(pieced.objective == whole.objective);
+            tc_craft_forget(b->path);
             assert_int_not_equal(access(b->path, F_OK), 0);
             tc_poison_free(poison);
         }
@@ -100,6 +101,7 @@ static void comes_to_its_end_in_small_pieces(void **state) {
         assert_true(status == TC_OK || status == TC_INTERRUPTED);
     }
     assert_true(pieces > 3);
+    tc_craft_forget(b->path);
     assert_memory_equal(poison->images, expected->images, expected->replaced * expected->image_bytes);
     tc_poison_free(poison);
     tc_poison_free(expected);

@@ -85,7 +85,7 @@ static void brings_back_what_was_saved(void **state) {
     must(tc_snapshot_load(&b->snapshot, &found, &error));
     assert_true(found);
     holds(b, 3);
-    tc_snapshot_remove(&b->snapshot);
+    tc_craft_forget(b->path);
     assert_int_not_equal(access(b->path, F_OK), 0);
 }
 
@@ -119,18 +119,20 @@ static void a_damaged_file_is_refused(void **state) {
 /* What decides on the poison is in the digest, one thing at a time. */
 static void another_run_is_refused(void **state) {
     bench *b = *state;
-    char runs[6][TC_DIGEST_TEXT];
+    char runs[8][TC_DIGEST_TEXT];
     tc_craft_job job = untargeted_job(&b->s);
     tc_error error;
     bool found;
     must(tc_snapshot_save(&b->snapshot, &error));
-    for (int k = 0; k < 6; k++) {
+    for (int k = 0; k < 8; k++) {
         uint8_t *pixel = b->s.data->train.images + b->s.threat.base[2] * tc_dataset_image_bytes(b->s.data) + 5;
         if (k == 1) job.stream = tc_stream_make(77);
         if (k == 2) *pixel ^= 1;
         if (k == 3) b->s.train.sam_rho = 0.1;
         if (k == 4) b->s.threat.epsilon = 7;
         if (k == 5) b->s.surrogate.weights.theta[0] += 1;
+        if (k == 6) b->s.data->test.images[3] ^= 1; /* nor any other image, or label */
+        if (k == 7) b->s.data->train.labels[1] ^= 1;
         tc_snapshot other;
         job.checkpoint = b->path;
         must(tc_snapshot_create(&job, &tc_error_max, b->options, 3, &other, &error));
@@ -152,7 +154,7 @@ static void no_path_no_file(void **state) {
     must(tc_snapshot_save(&b->snapshot, &error));
     must(tc_snapshot_load(&b->snapshot, &found, &error));
     assert_false(found || tc_snapshot_due(&b->snapshot));
-    tc_snapshot_remove(&b->snapshot);
+    tc_craft_forget(NULL);
 }
 
 int main(void) {

@@ -1,6 +1,6 @@
 /* Which cells are held against each other trial by trial, and how: those of one variant that differ in one thing, also
  * where a cell stands in several variants because what is swept is none of its business. */
-#include "experiment/results/results.h"
+#include "experiment/results/parts.h"
 
 #include "../../scratch.h"
 #include "../plans.h"

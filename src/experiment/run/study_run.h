@@ -1,37 +1,13 @@
-/* runner.h — runs a plan: hands its phases to a crew, writes what comes out into the store, and prints the results.
+/* study_run.h — runs a plan: hands its phases to a crew, writes what comes out into the store, and prints the results.
  *
  * Nothing in a phase depends on who runs it or when, so the results are the same bits for any number of jobs and after
  * any number of interruptions. */
-#ifndef TC_EXPERIMENT_RUN_RUNNER_H
-#define TC_EXPERIMENT_RUN_RUNNER_H
+#ifndef TC_EXPERIMENT_RUN_STUDY_RUN_H
+#define TC_EXPERIMENT_RUN_STUDY_RUN_H
 
 #include "experiment/crew/crew.h"
+#include "experiment/run/hooks.h"
 #include "experiment/store/store.h"
-
-/* How far the whole study is. */
-typedef struct tc_standing {
-    int done, phases;
-    int64_t trials_done, trials;  /* in all cells */
-    double seconds, seconds_left; /* seconds_left is NaN until it can be guessed */
-} tc_standing;
-
-/* One finished trial of one cell. */
-typedef struct tc_finding {
-    const tc_cell *cell;
-    int number; /* of the cell */
-    int64_t trial, trials;
-    size_t hits, targets;
-    double accuracy, clean_accuracy, craft_seconds, victim_seconds;
-} tc_finding;
-
-/* Each may be NULL. All are called in the coordinator. */
-typedef struct tc_study_hooks {
-    void (*progress)(void *context, int worker, const tc_progress *progress, const tc_standing *standing);
-    void (*finished)(void *context, const tc_finding *finding, const tc_standing *standing);
-    void (*note)(void *context, const char *text); /* something that a person should know: a worker died, … */
-    bool (*stop)(void *context);                   /* true ends the run with TC_INTERRUPTED */
-    void *context;
-} tc_study_hooks;
 
 typedef struct tc_study_order {
     const char *folder; /* gets run.db, results.json, results.csv, spec.resolved.yaml, poisons/, models/ if asked for */
