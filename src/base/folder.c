@@ -129,6 +129,26 @@ void tc_names_free(tc_names *names) {
     *names = (tc_names){0};
 }
 
+/* ---- after a kill ---- */
+
+static bool ends_in(const char *name, const char *suffix) {
+    const size_t length = strlen(name), tail = strlen(suffix);
+    return length > tail && !strcmp(name + length - tail, suffix);
+}
+
+void tc_folder_tidy(const char *path) {
+    tc_names names;
+    char left[TC_PATH_SIZE];
+    for (int folders = 0; folders < 2; folders++) {
+        if (!tc_folder_exists(path) || tc_folder_list(path, folders, &names, NULL) != TC_OK) continue;
+        for (size_t i = 0; i < names.count; i++)
+            if ((ends_in(names.name[i], ".tmp") || ends_in(names.name[i], ".tmp.old")) &&
+                tc_path_format(left, NULL, "%s/%s", path, names.name[i]) == TC_OK)
+                tc_folder_remove(left, NULL); /* a file as well */
+        tc_names_free(&names);
+    }
+}
+
 /* ---- a folder on its way ---- */
 
 static bool is_empty(const char *path) {
@@ -146,6 +166,16 @@ static tc_status check_replaceable(const char *path, const char *ours, tc_error 
     char mark[TC_PATH_SIZE];
     if (ours && tc_path_format(mark, NULL, "%s/%s", path, ours) == TC_OK && tc_file_exists(mark)) return TC_OK;
     return tc_raise(error, TC_INVALID, "%s: holds other files already; remove it or choose another place", path);
+}
+
+tc_status tc_folder_output_check(const char *path, const char *ours, tc_error *error) {
+    char trimmed[TC_PATH_SIZE];
+    tc_status status = TC_OK;
+    TC_TRY(tc_path_format(trimmed, error, "%s", path));
+    trim_slashes(trimmed);
+    TC_TRY(check_replaceable(trimmed, ours, error));
+done:
+    return status;
 }
 
 tc_status tc_folder_output_open(const char *path, const char *ours, tc_folder_output *output, tc_error *error) {

@@ -9,6 +9,9 @@ tc_status tc_folder_make(const char *path, tc_error *error); /* with its parents
 tc_status tc_folder_check_writable(const char *path, tc_error *error);
 tc_status tc_folder_remove(const char *path, tc_error *error); /* with all that is in it */
 
+/* Removes what writers that were killed have left in it: names that end in .tmp or .tmp.old. */
+void tc_folder_tidy(const char *path);
+
 /* The names in a folder without the hidden ones, in strcmp order: folders or everything else. */
 typedef struct tc_names {
     size_t count;
@@ -24,6 +27,8 @@ typedef struct tc_folder_output {
     char path[TC_PATH_SIZE], temporary[TC_PATH_SIZE];
 } tc_folder_output;
 
+/* What opening would refuse, without making anything: for those who know long before. */
+tc_status tc_folder_output_check(const char *path, const char *ours, tc_error *error);
 tc_status tc_folder_output_open(const char *path, const char *ours, tc_folder_output *output, tc_error *error);
 tc_status tc_folder_output_commit(tc_folder_output *output, tc_error *error);
 void tc_folder_output_abandon(tc_folder_output *output);

@@ -6,6 +6,7 @@
 
 #include "cli/arguments.h"
 #include "experiment/plan/cost.h"
+#include "experiment/trial/room.h"
 
 int tc_cli_run(int argc, char **argv);
 int tc_cli_status(int argc, char **argv);
@@ -43,6 +44,13 @@ tc_status tc_cli_device(const tc_arguments *arguments, const char *name, const c
 
 /* That `path`, a file or folder to be written, can be: before the work is done, not after. */
 tc_status tc_cli_check_output(const char *path, tc_error *error);
+
+/* Where a command that leaves OUT keeps its checkpoints, by --resume and --overwrite. */
+#define TC_ROOM_FLAGS                                                                                                  \
+    {"resume", NULL, "go on with what an interrupted or killed one left in DIR.checkpoint"}, {                         \
+        "overwrite", NULL, "begin anew in spite of that"                                                               \
+    }
+tc_status tc_cli_room(const tc_arguments *arguments, const char *out, tc_room *room, tc_error *error);
 
 /* Writes FOLDER/report.html and prints the results: a table, or JSON with --json, or nothing with --quiet (report.c).
  */

@@ -99,6 +99,14 @@ tc_status tc_cli_check_output(const char *path, tc_error *error) {
     return status == TC_OK ? TC_OK : tc_error_at(error, "--out");
 }
 
+tc_status tc_cli_room(const tc_arguments *arguments, const char *out, tc_room *room, tc_error *error) {
+    const bool resume = tc_arguments_has(arguments, "resume"), overwrite = tc_arguments_has(arguments, "overwrite");
+    if (resume && overwrite)
+        return tc_raise(error, TC_INVALID, "%s: --resume and --overwrite exclude each other; give one of them",
+                        arguments->usage->command);
+    return tc_room_name(out, resume ? TC_ROOM_RESUME : overwrite ? TC_ROOM_OVERWRITE : TC_ROOM_NEW, room, error);
+}
+
 tc_status tc_cli_print_json(json_t *value, tc_error *error) {
     if (!value) return tc_raise(error, TC_FAILED, "memory: none left for the JSON; free some");
     const int failed = json_dumpf(value, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(15));

@@ -14,6 +14,7 @@ static const tc_flag flags[] = {
     {"surrogate", "FILE", "W.safetensors of a trained surrogate; may be repeated"},
     {"attack", "LABEL", "which attack of the spec, by label or name; needed where it has several"},
     {"trial", "N", "the trial whose targets and random numbers are taken, from 0 [0]"},
+    TC_ROOM_FLAGS,
     TC_SPEC_FLAGS,
     {"json", NULL, "print the result as JSON"},
     TC_COMMON_FLAGS,
@@ -24,7 +25,9 @@ static const tc_usage usage = {
     .operands = "[SPEC.yaml]",
     .summary = "craft one poison against given surrogates",
     .details =
-        "Without a spec: tocsin craft --set attacks.1.name=gradient-matching --surrogate W.safetensors --out DIR\n",
+        "Without a spec: tocsin craft --set attacks.1.name=gradient-matching --surrogate W.safetensors --out DIR\n"
+        "While at work it keeps what it has done in DIR.checkpoint; interrupted (Ctrl-C) or killed, it goes on with "
+        "--resume.\n",
     .most = 1,
     .flags = flags};
 
@@ -77,6 +80,29 @@ done:
     return status;
 }
 
+/* What a checkpoint is worth nothing without. */
+static tc_status open_room(tc_room *room, const tc_arguments *arguments, const tc_trial *trial,
+                           const tc_method_spec *method, tc_error *error) {
+    const tc_spec *spec = trial->lab->spec;
+    const char *files[TC_MOST_ARGUMENTS];
+    const int count = tc_arguments_values(arguments, "surrogate", files);
+    json_t *data = json_object();
+    tc_status status = TC_OK;
+    tc_room_digest_data(data, spec->data.source, trial->lab->dataset);
+    for (int k = 0; k < count && status == TC_OK; k++) {
+        char name[32];
+        snprintf(name, sizeof name, "surrogate %d", k + 1);
+        status = tc_room_digest_file(data, name, files[k], error);
+    }
+    if (status != TC_OK) {
+        json_decref(data);
+        return status;
+    }
+    json_t *asked = json_pack("{s:s, s:o, s:s, s:I}", "command", "craft", "spec", tc_spec_json(spec), "attack",
+                              method->label, "trial", (json_int_t)trial->number);
+    return tc_room_open(room, asked, data, error);
+}
+
 static tc_status tell(const tc_arguments *arguments, const char *folder, const tc_outcome *outcome, tc_error *error) {
     const size_t images = outcome->poison->replaced + outcome->poison->added;
     if (tc_arguments_has(arguments, "json")) {
@@ -104,6 +130,7 @@ static tc_status craft(const tc_arguments *arguments, tc_error *error) {
     tc_lab lab = {0};
     tc_trial trial = {0};
     tc_outcome outcome = {0};
+    tc_room room = {0};
     int64_t number = 0;
     tc_status status = TC_OK;
     if (!*out) TC_RAISE(TC_INVALID, "craft: --out is missing; write --out DIR");
@@ -111,18 +138,22 @@ static tc_status craft(const tc_arguments *arguments, tc_error *error) {
     TC_TRY(tc_cli_spec(arguments, arguments->count ? arguments->positional[0] : NULL, TC_SPEC_PHASE, &spec, error));
     TC_TRY(choose(arguments, spec, &method, error));
     TC_TRY(tc_cli_check_output(out, error));
+    TC_TRY(tc_poison_check_folder(out, error));
+    TC_TRY(tc_cli_room(arguments, out, &room, error));
     TC_TRY(tc_lab_open(spec, &hooks, &lab, error));
     TC_TRY(tc_spec_check_threat(spec, lab.dataset, error));
     tc_trial_open(&lab, number, &trial);
     TC_TRY(tc_trial_draw(&trial, error));
     TC_TRY(load_surrogates(arguments, method, &trial, error));
+    TC_TRY(open_room(&room, arguments, &trial, method, error));
     tc_cli_catch_signals();
-    TC_TRY(tc_trial_craft(&trial, method, NULL, &outcome, error));
+    TC_TRY(tc_room_craft(&room, &trial, method, false, &outcome, error));
     tc_meter_clear(&meter);
     TC_TRY(tc_study_save_poison(&trial, method, &outcome, out, error));
     TC_TRY(tell(arguments, out, &outcome, error));
 done:
     tc_meter_clear(&meter);
+    status = tc_room_close(&room, status, error);
     tc_outcome_free(&outcome);
     tc_trial_end(&trial);
     tc_lab_close(&lab);

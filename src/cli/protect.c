@@ -15,6 +15,7 @@ static const tc_flag flags[] = {
     {"ratio", "R", "share of the pictures that are changed; less than all protects hardly [1]"},
     {"size", "N", "craft at N x N pixels [the pictures' own size, at most 64]"},
     {"no-measure", NULL, "do not train two networks to see what it does"},
+    TC_ROOM_FLAGS,
     TC_SPEC_FLAGS,
     TC_COMMON_FLAGS,
     TC_FLAGS_END};
@@ -28,7 +29,9 @@ static const tc_usage usage = {
         "the\n"
         "same folders and names as PNG, index.csv, protect.json and REPORT.md: what was measured, and what it cannot "
         "do.\n"
-        "Networks and methods are set as in a spec: --set surrogate.model=resnet18 --set attacks.1.noise=class-wise.\n",
+        "Networks and methods are set as in a spec: --set surrogate.model=resnet18 --set attacks.1.noise=class-wise.\n"
+        "While at work it keeps what it has done in DIR.checkpoint; interrupted (Ctrl-C) or killed, it goes on with "
+        "--resume.\n",
     .least = 1,
     .most = 1,
     .flags = flags};
@@ -87,6 +90,7 @@ static tc_status protect(const tc_arguments *arguments, tc_error *error) {
     const char *out = tc_arguments_value(arguments, "out", "");
     tc_protection made = {0};
     tc_spec *spec = NULL;
+    tc_room room = {0};
     int64_t size;
     tc_status status = TC_OK;
     if (!*out) TC_RAISE(TC_INVALID, "protect: --out is missing; write --out DIR");
@@ -94,9 +98,11 @@ static tc_status protect(const tc_arguments *arguments, tc_error *error) {
     TC_TRY(read_spec(arguments, &spec, error));
     TC_TRY(check(spec, error));
     TC_TRY(tc_cli_check_output(out, error));
+    TC_TRY(tc_protect_check_folder(out, error));
+    TC_TRY(tc_cli_room(arguments, out, &room, error));
     tc_cli_catch_signals();
-    TC_TRY(tc_protect(arguments->positional[0], spec, (int)size, !tc_arguments_has(arguments, "no-measure"), &hooks,
-                      &made, error));
+    TC_TRY(tc_protect(arguments->positional[0], spec, (int)size, !tc_arguments_has(arguments, "no-measure"), &room,
+                      &hooks, &made, error));
     tc_meter_clear(&meter);
     TC_TRY(tc_protect_write(&made, out, error));
     if (tc_log_verbosity() == TC_QUIET) goto done;
@@ -104,6 +110,7 @@ static tc_status protect(const tc_arguments *arguments, tc_error *error) {
     printf("The pictures are in %s; read %s/REPORT.md for what this cannot do.\n", out, out);
 done:
     tc_meter_clear(&meter);
+    status = tc_room_close(&room, status, error);
     tc_protection_free(&made);
     tc_spec_free(spec);
     return status;

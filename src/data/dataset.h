@@ -88,6 +88,8 @@ int tc_poison_linf(const tc_poison *poison, const tc_dataset *dataset);
 /* To a folder: poison.npz (index, images, labels, originals), index.csv and a PNG of each of the first 1,000 poisons
  * and of its original. An earlier poison there is replaced; anything else is refused. */
 tc_status tc_poison_save(const tc_poison *poison, const tc_dataset *dataset, const char *folder, tc_error *error);
+/* What of that folder saving would refuse; makes nothing. */
+tc_status tc_poison_check_folder(const char *folder, tc_error *error);
 /* Back from such a folder (or from a poison.npz), held against the dataset that it was made for. */
 tc_status tc_poison_load(const tc_dataset *dataset, const char *folder, tc_poison **poison, tc_error *error);
 

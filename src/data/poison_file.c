@@ -122,6 +122,10 @@ done:
     return status;
 }
 
+tc_status tc_poison_check_folder(const char *folder, tc_error *error) {
+    return tc_folder_output_check(folder, archive_name, error);
+}
+
 tc_status tc_poison_save(const tc_poison *poison, const tc_dataset *dataset, const char *folder, tc_error *error) {
     tc_status status = TC_OK;
     uint8_t *originals = NULL; /* [replaced][height][width][channels] */

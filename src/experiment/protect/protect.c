@@ -2,6 +2,7 @@
 
 #include "evaluate/evaluate.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,29 +31,30 @@ static void close_lab(tc_lab *lab) {
     *lab = (tc_lab){0};
 }
 
-static tc_status train_surrogates(tc_trial *trial, tc_error *error) {
+static tc_status train_surrogates(tc_trial *trial, const tc_room *room, tc_error *error) {
     const tc_lab *lab = trial->lab;
     const int count = tc_spec_surrogates(lab->spec);
     tc_status status = tc_new(&trial->surrogates, (size_t)count, sizeof *trial->surrogates, error);
     for (int k = 0; k < count && status == TC_OK; k++) {
         tc_training training = {.role = TC_SURROGATE, .label = ""};
-        tc_train_result trained;
+        char name[32];
+        snprintf(name, sizeof name, "surrogate-%d", k);
         training.index = tc_spec_surrogate(lab->spec, k, &training.architecture);
         trial->surrogates[k].model = lab->surrogates[training.architecture];
         trial->surrogate_count = k + 1;
-        status = tc_trial_train(trial, &training, &trial->surrogates[k].weights, &trained, error);
+        status = tc_room_train(room, name, trial, &training, &trial->surrogates[k].weights, error);
     }
     return status;
 }
 
-static tc_status craft(tc_protection *p, const tc_lab *lab, tc_error *error) {
+static tc_status craft(tc_protection *p, const tc_lab *lab, const tc_room *room, tc_error *error) {
     tc_trial trial;
     tc_outcome outcome = {0};
     tc_status status = TC_OK;
     tc_trial_open(lab, 0, &trial);
     TC_TRY(tc_trial_draw(&trial, error));
-    if (p->method->attack->needs_surrogate) TC_TRY(train_surrogates(&trial, error));
-    TC_TRY(tc_trial_craft(&trial, p->method, NULL, &outcome, error));
+    if (p->method->attack->needs_surrogate) TC_TRY(train_surrogates(&trial, room, error));
+    TC_TRY(tc_room_craft(room, &trial, p->method, true, &outcome, error));
     p->craft_seconds = outcome.craft_seconds;
     p->poison = outcome.poison;
     outcome.poison = NULL;
@@ -99,15 +101,15 @@ done:
     return status;
 }
 
-static tc_status accuracy_on(const tc_trial *trial, const tc_poison *poison, double *accuracy, tc_error *error) {
+static tc_status accuracy_on(const tc_trial *trial, const tc_poison *poison, const tc_room *room, double *accuracy,
+                             tc_error *error) {
     const tc_lab *lab = trial->lab;
     const tc_training training = {
         .role = TC_VICTIM, .label = poison ? "on the protected images" : "on the originals", .poison = poison};
     tc_weights weights = {0};
-    tc_train_result trained;
     tc_accuracy measured;
     tc_status status = TC_OK;
-    TC_TRY(tc_trial_train(trial, &training, &weights, &trained, error));
+    TC_TRY(tc_room_train(room, poison ? "protected" : "originals", trial, &training, &weights, error));
     TC_TRY(tc_evaluate(lab->device, lab->victim, &weights, lab->dataset, &lab->dataset->test, &measured, error));
     *accuracy = measured.accuracy;
 done:
@@ -115,7 +117,7 @@ done:
     return status;
 }
 
-static tc_status measure(tc_protection *p, const tc_lab *lab, tc_error *error) {
+static tc_status measure(tc_protection *p, const tc_lab *lab, const tc_room *room, tc_error *error) {
     tc_lab own = *lab;
     tc_poison *poison = NULL;
     tc_trial trial;
@@ -123,8 +125,8 @@ static tc_status measure(tc_protection *p, const tc_lab *lab, tc_error *error) {
     own.dataset = NULL;
     TC_TRY(leave_out(p, &own.dataset, &poison, error));
     tc_trial_open(&own, 0, &trial);
-    TC_TRY(accuracy_on(&trial, NULL, &p->original, error));
-    TC_TRY(accuracy_on(&trial, poison, &p->guarded, error));
+    TC_TRY(accuracy_on(&trial, NULL, room, &p->original, error));
+    TC_TRY(accuracy_on(&trial, poison, room, &p->guarded, error));
     p->asked = own.dataset->test.count;
     p->measured = true;
 done:
@@ -135,8 +137,16 @@ done:
 
 /* ---- both ---- */
 
-tc_status tc_protect(const char *source, const tc_spec *spec, int size, bool measured, const tc_trial_hooks *hooks,
-                     tc_protection *p, tc_error *error) {
+/* Whether it is measured afterwards changes nothing in the pictures. */
+static tc_status open_room(tc_room *room, const tc_protection *p, int size, tc_error *error) {
+    json_t *data = json_object(),
+           *asked = json_pack("{s:s, s:o, s:i}", "command", "protect", "spec", tc_spec_json(p->spec), "size", size);
+    tc_room_digest_data(data, "IMAGES", p->album.dataset);
+    return tc_room_open(room, asked, data, error);
+}
+
+tc_status tc_protect(const char *source, const tc_spec *spec, int size, bool measured, tc_room *room,
+                     const tc_trial_hooks *hooks, tc_protection *p, tc_error *error) {
     const tc_method_spec *method = &spec->attacks[spec->control_added];
     const bool of_pixels = method->attack == tc_attack_find("autoregressive"); /* each follows from its neighbours */
     tc_lab lab = {0};
@@ -146,8 +156,9 @@ tc_status tc_protect(const char *source, const tc_spec *spec, int size, bool mea
                          &p->album, error));
     p->classes = (size_t)p->album.dataset->classes;
     TC_TRY(open_lab(spec, p->album.dataset, hooks, &lab, error));
-    TC_TRY(craft(p, &lab, error));
-    if (measured && p->album.dataset->test.count) TC_TRY(measure(p, &lab, error));
+    TC_TRY(open_room(room, p, size, error));
+    TC_TRY(craft(p, &lab, room, error));
+    if (measured && p->album.dataset->test.count) TC_TRY(measure(p, &lab, room, error));
 done:
     close_lab(&lab);
     if (status != TC_OK) tc_protection_free(p);

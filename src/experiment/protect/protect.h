@@ -5,7 +5,7 @@
 #define TC_EXPERIMENT_PROTECT_PROTECT_H
 
 #include "data/album.h"
-#include "experiment/trial/trial.h"
+#include "experiment/trial/room.h"
 
 typedef struct tc_protection {
     const tc_spec *spec; /* its first attack that is not the added control, its threat, networks and seed */
@@ -18,14 +18,17 @@ typedef struct tc_protection {
     double original, guarded; /* test accuracy of a network trained on either */
 } tc_protection;
 
-/* Crafts and, if asked for, measures: two trainings of the spec's victim. `source`: see tc_album_open. */
-tc_status tc_protect(const char *source, const tc_spec *spec, int size, bool measured, const tc_trial_hooks *hooks,
-                     tc_protection *p, tc_error *error);
+/* Crafts and, if asked for, measures: two trainings of the spec's victim. `source`: see tc_album_open. The room, named,
+ * is opened here, for the caller to close when the pictures are written; each training and the poison is kept in it. */
+tc_status tc_protect(const char *source, const tc_spec *spec, int size, bool measured, tc_room *room,
+                     const tc_trial_hooks *hooks, tc_protection *p, tc_error *error);
 void tc_protection_free(tc_protection *p);
 
 /* To a folder: the pictures as PNG, in the album's folders and by its names, index.csv, protect.json and REPORT.md. An
  * earlier one there is replaced; anything else is refused. */
 tc_status tc_protect_write(const tc_protection *p, const char *folder, tc_error *error); /* write.c */
+/* What of that folder writing would refuse; makes nothing. */
+tc_status tc_protect_check_folder(const char *folder, tc_error *error); /* write.c */
 /* What was measured, and what adaptive training can undo, as text for people. */
 void tc_protect_tell(const tc_protection *p, FILE *out); /* write.c */
 

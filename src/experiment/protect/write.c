@@ -220,6 +220,10 @@ done:
     return status;
 }
 
+tc_status tc_protect_check_folder(const char *folder, tc_error *error) {
+    return tc_folder_output_check(folder, ours, error);
+}
+
 tc_status tc_protect_write(const tc_protection *made, const char *folder, tc_error *error) {
     tc_folder_output output = {0};
     tc_status status = TC_OK;

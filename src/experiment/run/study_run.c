@@ -5,6 +5,7 @@
 #include "experiment/plan/key.h"
 #include "experiment/run/inside.h"
 #include "experiment/run/machine.h"
+#include "experiment/spec/difference.h"
 
 #include <math.h>
 #include <omp.h>
@@ -116,39 +117,6 @@ static tc_status make_record(tc_runner *r, const char *spec, tc_study_record *re
 
 /* ---- going on ---- */
 
-/* Where two values differ first: its path, and both as text. */
-static bool first_difference(const json_t *a, const json_t *b, char *path, size_t room, const json_t **x,
-                             const json_t **y) {
-    const size_t length = strlen(path);
-    const char *key;
-    json_t *value;
-    if (json_equal(a, b)) return false;
-    *x = a;
-    *y = b;
-    if (json_is_object(a) && json_is_object(b)) {
-        for (int side = 0; side < 2; side++) {
-            json_object_foreach((json_t *)(uintptr_t)(side ? b : a), key, value) {
-                snprintf(path + length, room - length, "%s%s", length ? "." : "", key);
-                if (first_difference(json_object_get(a, key), json_object_get(b, key), path, room, x, y)) return true;
-                path[length] = '\0';
-            }
-        }
-    }
-    const size_t most = json_array_size(a) > json_array_size(b) ? json_array_size(a) : json_array_size(b);
-    for (size_t i = 0; json_is_array(a) && json_is_array(b) && i < most; i++) {
-        snprintf(path + length, room - length, ".%zu", i + 1);
-        if (first_difference(json_array_get(a, i), json_array_get(b, i), path, room, x, y)) return true;
-        path[length] = '\0';
-    }
-    return true;
-}
-
-static void show(const json_t *value, char text[64]) {
-    char *dump = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
-    snprintf(text, 64, "%.63s", dump ? dump : "not there");
-    free(dump);
-}
-
 /* The same files may hold other images by now; half of the results would be about one data set, half about another. */
 static tc_status check_same_data(const tc_runner *r, const tc_study_record *wanted, tc_error *error) {
     const json_t *was = json_object_get(r->record.data, "contents"), *is = json_object_get(wanted->data, "contents");
@@ -165,38 +133,24 @@ static tc_status check_same_data(const tc_runner *r, const tc_study_record *want
     return TC_OK;
 }
 
-/* Which of several GPUs computes may change on the way. */
-static json_t *but_for_the_gpu(const json_t *asked) {
-    json_t *made = json_deep_copy(asked);
-    json_object_del(json_object_get(made, "spec"), "gpu");
-    return made;
-}
-
-static tc_status check_same_spec(const tc_runner *r, const json_t *before, const json_t *now, tc_error *error) {
-    char path[256] = "", was[64], is[64];
-    const json_t *x = NULL, *y = NULL;
-    if (!first_difference(before, now, path, sizeof path, &x, &y)) return TC_OK;
-    show(x, was);
-    show(y, is);
-    const char *dot = strchr(path, '.'); /* "spec.threat.epsilon" */
+static tc_status check_same_spec(const tc_runner *r, const tc_study_record *wanted, tc_error *error) {
+    tc_difference found;
+    if (!tc_settings_differ(r->record.asked, wanted->asked, &found)) return TC_OK;
     return tc_raise(error, TC_INVALID,
                     "--resume: %s was begun with another spec: %s was %s, now it is %s; set it back, or choose another "
                     "folder",
-                    r->folder, dot ? dot + 1 : path, was, is);
+                    r->folder, found.setting, found.was, found.is);
 }
 
 static tc_status check_same(const tc_runner *r, const tc_study_record *wanted, tc_error *error) {
-    json_t *before = but_for_the_gpu(r->record.asked), *now = but_for_the_gpu(wanted->asked);
     tc_status status = TC_OK;
     if (strcmp(r->record.version, wanted->version))
         TC_RAISE(TC_INVALID,
                  "--resume: %s was begun by Tocsin %s, this is %s; go on with that one, or choose another folder",
                  r->folder, r->record.version, wanted->version);
-    TC_TRY(check_same_spec(r, before, now, error));
+    TC_TRY(check_same_spec(r, wanted, error));
     TC_TRY(check_same_data(r, wanted, error));
 done:
-    json_decref(before);
-    json_decref(now);
     return status;
 }
 

@@ -69,22 +69,6 @@ void tc_store_drop_blob(tc_store *store, const tc_phase *phase) {
 
 /* ---- after a kill ---- */
 
-static bool ends_in(const char *name, const char *suffix) {
-    const size_t length = strlen(name), tail = strlen(suffix);
-    return length > tail && !strcmp(name + length - tail, suffix);
-}
-
-static void remove_leftovers(const char *folder, bool folders) {
-    tc_names names;
-    char path[TC_PATH_SIZE];
-    if (!tc_folder_exists(folder) || tc_folder_list(folder, folders, &names, NULL) != TC_OK) return;
-    for (size_t i = 0; i < names.count; i++)
-        if ((ends_in(names.name[i], ".tmp") || ends_in(names.name[i], ".tmp.old")) &&
-            tc_path_format(path, NULL, "%s/%s", folder, names.name[i]) == TC_OK)
-            tc_folder_remove(path, NULL); /* a file as well */
-    tc_names_free(&names);
-}
-
 static int by_text(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
@@ -118,8 +102,7 @@ void tc_store_tidy(tc_store *store, const tc_plan *plan, const bool *done, const
     size_t count;
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         if (tc_path_format(path, NULL, "%s%s", store->folder, places[i]) != TC_OK) continue;
-        remove_leftovers(path, true);
-        remove_leftovers(path, false);
+        tc_folder_tidy(path);
     }
     char **wanted = wanted_names(plan, done, keep, &count);
     if (wanted && tc_folder_list(store->work, false, &names, NULL) == TC_OK)

@@ -6,6 +6,7 @@
 
 #include "base/digest.h"
 #include "base/file.h"
+#include "base/lock.h"
 
 #include <sqlite3.h>
 
@@ -25,13 +26,6 @@ tc_status tc_store_prepare(const tc_store *store, const char *sql, sqlite3_stmt 
 /* Steps a statement that returns nothing, and makes it ready for the next time. */
 tc_status tc_store_step(const tc_store *store, sqlite3_stmt *statement, tc_error *error);
 tc_status tc_store_open_file(tc_store *store, const char *folder, int flags, tc_error *error);
-
-/* ---- run.lock (lock.c) ---- */
-
-/* *lock := a descriptor that holds the lock until it is closed. */
-tc_status tc_store_lock(const char *folder, int *lock, tc_error *error);
-/* Refuses where somebody else holds it; makes nothing. */
-tc_status tc_store_check_lock(const char *folder, tc_error *error);
 
 void tc_blob_hash(const tc_blob *blob, char text[TC_DIGEST_TEXT]);
 

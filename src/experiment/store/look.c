@@ -6,6 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool tc_store_is_running(const char *folder) {
+    return tc_lock_check(folder, NULL) != TC_OK;
+}
+
 static tc_status insert_jobs(tc_store *store, const tc_job_record *jobs, int count, tc_error *error) {
     sqlite3_stmt *insert = NULL;
     tc_status status = TC_OK;

@@ -158,7 +158,7 @@ bool tc_store_exists(const char *folder) {
 static tc_status check_folder(const char *folder, tc_store_mode mode, tc_error *error) {
     tc_status status = tc_folder_check_writable(folder, error);
     if (status != TC_OK) return tc_error_at(error, "--out");
-    status = tc_store_check_lock(folder, error);
+    status = tc_lock_check(folder, error);
     if (status != TC_OK) return status;
     if (mode == TC_STORE_NEW && (tc_store_exists(folder) || holds(folder, "results.json")))
         return tc_raise(error, TC_INVALID,
@@ -179,7 +179,7 @@ tc_status tc_store_open(const char *folder, tc_store_mode mode, tc_store **store
         TC_RAISE(TC_INVALID, "--out: %s: cannot be made; choose another folder", folder);
     TC_TRY(tc_new(&s, 1, sizeof *s, error));
     s->lock = -1;
-    TC_TRY(tc_store_lock(folder, &s->lock, error));
+    TC_TRY(tc_lock_take(folder, &s->lock, error));
     if (mode == TC_STORE_OVERWRITE) TC_TRY(remove_earlier(folder, error));
     TC_TRY(tc_store_open_file(s, folder, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, error));
     TC_TRY(prepare(s, error));

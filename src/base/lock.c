@@ -1,6 +1,6 @@
 /* lock.c — one process at a time. flock is given up by the system when its holder dies, however it dies, and
  * works between machines that share a disk. The file says who holds it, for the message, and is left lying. */
-#include "experiment/store/inside.h"
+#include "base/lock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +29,7 @@ static void sign(int file) {
     if (ftruncate(file, 0) || pwrite(file, text, (size_t)length, 0) < 0) return; /* only the message is poorer */
 }
 
-tc_status tc_store_lock(const char *folder, int *lock, tc_error *error) {
+tc_status tc_lock_take(const char *folder, int *lock, tc_error *error) {
     char path[TC_PATH_SIZE];
     const tc_status status = lock_path(folder, path, error);
     if (status != TC_OK) return status;
@@ -50,7 +50,7 @@ tc_status tc_store_lock(const char *folder, int *lock, tc_error *error) {
     return TC_OK;
 }
 
-tc_status tc_store_check_lock(const char *folder, tc_error *error) {
+tc_status tc_lock_check(const char *folder, tc_error *error) {
     char path[TC_PATH_SIZE];
     tc_status status = lock_path(folder, path, error);
     if (status != TC_OK) return status;
@@ -59,8 +59,4 @@ tc_status tc_store_check_lock(const char *folder, tc_error *error) {
     if (flock(file, LOCK_SH | LOCK_NB) && errno == EWOULDBLOCK) status = refuse(folder, file, error);
     close(file);
     return status;
-}
-
-bool tc_store_is_running(const char *folder) {
-    return tc_store_check_lock(folder, NULL) != TC_OK;
 }
