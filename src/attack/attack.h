@@ -81,7 +81,8 @@ typedef struct tc_craft_job {
     const tc_architecture *architectures; /* [architecture_count] K: for methods that train networks themselves */
     int architecture_count;
     tc_stream stream;
-    void (*progress)(void *context, double fraction, double objective); /* NULL: none */
+    void (*progress)(void *context, double fraction, double objective); /* objective: of a step not long ago; NaN: not
+                                                                           known. NULL: none */
     bool (*stop)(void *context);                                        /* NULL: never */
     void *context;
     /* A file in which a method that takes longer than seconds keeps where it stands, when it is stopped and every so

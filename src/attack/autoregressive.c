@@ -13,12 +13,14 @@
  * the same, norm · 4.6 steps. (For STL-10's 96×96 images that makes 3.) Single values go to some four times the root
  * mean square; the threat's ε clips them (ε = 255: never), and where it does the recurrence holds only in between.
  *
- * The coefficients b are searched as in the released code: drawn from N(0, 1), divided by their sum, refused where a
- * process runs away, and taken when its noise makes the filters of all earlier classes answer by at least `response`:
- * Σ max(0, filter ∗ δ) at norm 1. The released code lists what such searches found (10 classes: 10; 100 classes: 3);
- * here they come from the trial's stream, channel by channel for the first condition (in the released code all three
- * channels are drawn together, and hundreds of draws are refused for each that is not), and the response asked for
- * falls by a tenth whenever a hundred candidates have failed. */
+ * The coefficients b are searched as in the released code: drawn from N(0, 1), divided by their sum, refused where one
+ * of three tries has a louder noise than ‖δ‖₂ = 50 (of 3072 values, before any scaling), and taken when its noise makes
+ * the filters of all earlier classes answer by at least `response`: Σ max(0, filter ∗ δ) at norm 1. The released code
+ * lists what such searches found (10 classes: 10; 100 classes: 3) among a million draws; here they come from the
+ * trial's stream, and the response asked for falls by a tenth whenever 500 quiet candidates have failed. The bound is
+ * on all channels together: a loud channel is taken beside quiet ones. Still they are drawn one by one, since hundreds
+ * of draws are refused for each that is not: a channel that alone is beyond the bound can be in no candidate, so what
+ * comes out is the same. */
 #include "attack/methods.h"
 #include "attack/parts/shortcut.h"
 #include "train/clock.h"
@@ -42,7 +44,7 @@ static const tc_option options_table[] = {
             "(Sandoval-Segura et al.'s code: 10 for ten classes, 3 for a hundred)"),
     TC_OPTIONS_END};
 
-enum { WINDOW = 3, TAPS = WINDOW * WINDOW, TRIES = 3, PATIENCE = 100 };
+enum { WINDOW = 3, TAPS = WINDOW * WINDOW, TRIES = 3, PATIENCE = 500 };
 
 typedef struct process {
     double b[TAPS]; /* the last is 0; as a filter it is −1 */
@@ -61,18 +63,24 @@ typedef struct maker {
 
 /* ---- one process ---- */
 
-/* Where the window reaches only into the start, the start stays. */
-static void run(const maker *m, const process *p, tc_stream stream) {
-    for (int y = 0; y < m->height; y++)
+/* Where the window reaches only into the start, the start stays. Returns Σ δ² of what the crop leaves, or infinity as
+ * soon as a row has brought it beyond `most`. */
+static double run(const maker *m, const process *p, tc_stream stream, double most) {
+    const int crop = (int)m->options->crop;
+    double squares = 0;
+    for (int y = 0; y < m->height; y++) {
         for (int x = 0; x < m->width; x++) {
             double *at = m->signal + (size_t)y * (size_t)m->width + (size_t)x, value = 0;
-            if (y < WINDOW - 1 || x < WINDOW - 1) {
-                *at = tc_normal_at(stream, (uint64_t)y * (uint64_t)m->width + (uint64_t)x);
-                continue;
-            }
-            for (int i = 0; i < TAPS - 1; i++) value += p->b[i] * at[(i / WINDOW - 2) * m->width + i % WINDOW - 2];
+            if (y < WINDOW - 1 || x < WINDOW - 1)
+                value = tc_normal_at(stream, (uint64_t)y * (uint64_t)m->width + (uint64_t)x);
+            else
+                for (int i = 0; i < TAPS - 1; i++) value += p->b[i] * at[(i / WINDOW - 2) * m->width + i % WINDOW - 2];
             *at = value;
+            if (y >= crop && x >= crop) squares += value * value;
         }
+        if (!(squares <= most)) return INFINITY;
+    }
+    return squares;
 }
 
 /* Channel `channel` of the noise := the signal without its crop. */
@@ -88,7 +96,7 @@ static void take(const maker *m, int channel, float *noise) {
 /* Noise with a root mean square of one. */
 static void make_noise(const maker *m, const process *of, tc_stream stream, float *noise) {
     for (int k = 0; k < m->dataset->channels; k++) {
-        run(m, &of[k], tc_stream_child(stream, "channel", (uint64_t)k));
+        run(m, &of[k], tc_stream_child(stream, "channel", (uint64_t)k), INFINITY);
         take(m, k, noise);
     }
     tc_shortcut_scale(noise, m->image, 1);
@@ -108,14 +116,16 @@ static void perturb(void *method, uint32_t place, int32_t label, float *delta) {
 
 /* ---- the search ---- */
 
-/* No louder in the end than the start, which is N(0, 1): those that run away are louder by orders of magnitude. */
-static bool is_stable(const maker *m, const process *p, tc_stream stream) {
-    const size_t values = (size_t)m->height * (size_t)m->width;
+/* The largest Σ δ² of a candidate's noise: the released code's 50² of 32×32×3 values. */
+static double loudest(const maker *m) {
+    return 50.0 * 50 / (32 * 32 * 3) * (double)m->image;
+}
+
+/* squares[t] += Σ δ² of try t; false where one of them runs away. */
+static bool is_quiet(const maker *m, const process *p, tc_stream stream, double squares[TRIES]) {
     for (int try = 0; try < TRIES; try++) {
-        double squares = 0;
-        run(m, p, tc_stream_child(stream, "try", (uint64_t)try));
-        for (size_t i = 0; i < values; i++) squares += m->signal[i] * m->signal[i];
-        if (!(squares <= (double)values)) return false;
+        squares[try] += run(m, p, tc_stream_child(stream, "try", (uint64_t)try), loudest(m));
+        if (!isfinite(squares[try])) return false;
     }
     return true;
 }
@@ -127,11 +137,28 @@ static void draw_process(process *p, tc_stream stream) {
     p->b[TAPS - 1] = 0;
 }
 
-static void find_stable(const maker *m, process *p, tc_stream stream) {
+static void find_channel(const maker *m, process *p, tc_stream stream, double squares[TRIES]) {
     for (uint64_t i = 0;; i++) {
         const tc_stream attempt = tc_stream_child(stream, "attempt", i);
+        double now[TRIES];
+        memcpy(now, squares, sizeof now);
         draw_process(p, attempt);
-        if (is_stable(m, p, attempt)) return;
+        if (!is_quiet(m, p, attempt, now)) continue;
+        memcpy(squares, now, sizeof now);
+        return;
+    }
+}
+
+/* One process a channel; all together are within the bound, in every try. */
+static void find_candidate(const maker *m, process *of, tc_stream stream) {
+    for (uint64_t i = 0;; i++) {
+        const tc_stream draw = tc_stream_child(stream, "draw", i);
+        double squares[TRIES] = {0};
+        bool quiet = true;
+        for (int k = 0; k < m->dataset->channels; k++)
+            find_channel(m, &of[k], tc_stream_child(draw, "channel", (uint64_t)k), squares);
+        for (int try = 0; try < TRIES; try++) quiet = quiet && squares[try] <= loudest(m);
+        if (quiet) return;
     }
 }
 
@@ -151,14 +178,15 @@ static double response_of(const maker *m, const process *of, const float *noise)
     return sum;
 }
 
-/* The least that an earlier class's filter answers to this class's noise, in the released code's unit: an image of
- * norm 1, where sums over more values are larger by the root of their number. */
-static double least_response(const maker *m, int label, tc_stream stream) {
+/* Does every earlier class's filter answer to this class's noise by at least `wanted`? In the released code's unit: an
+ * image of norm 1, where sums over more values are larger by the root of their number. */
+static bool others_answer(const maker *m, int label, tc_stream stream, double wanted) {
     const int channels = m->dataset->channels;
-    double least = INFINITY;
+    const double unit = sqrt(32 * 32 * 3) / (double)m->image;
     make_noise(m, m->of + label * channels, stream, m->noise);
-    for (int other = 0; other < label; other++) least = fmin(least, response_of(m, m->of + other * channels, m->noise));
-    return least / (double)m->image * sqrt(32 * 32 * 3);
+    for (int other = 0; other < label; other++)
+        if (!(response_of(m, m->of + other * channels, m->noise) * unit >= wanted)) return false;
+    return true;
 }
 
 static void find_processes(maker *m) {
@@ -168,9 +196,8 @@ static void find_processes(maker *m) {
         const tc_stream stream = tc_stream_child(m->stream, "class", (uint64_t)label);
         for (uint64_t i = 1;; i++) {
             const tc_stream candidate = tc_stream_child(stream, "candidate", i);
-            for (int k = 0; k < channels; k++)
-                find_stable(m, &m->of[label * channels + k], tc_stream_child(candidate, "channel", (uint64_t)k));
-            if (least_response(m, label, candidate) >= wanted) break;
+            find_candidate(m, m->of + label * channels, candidate);
+            if (others_answer(m, label, candidate, wanted)) break;
             if (i % PATIENCE == 0) wanted *= 0.9;
         }
     }

@@ -53,8 +53,8 @@ typedef struct matching {
     const matching_options *options;
     tc_brew brew;
     uint8_t *rounded, *best; /* host: 8-bit poisons of this restart and of the best */
-    double best_loss;
-    int64_t steps; /* taken so far, over all restarts */
+    double best_loss, loss;  /* the second: of the last step that was looked at */
+    int64_t steps;           /* taken so far, over all restarts */
     tc_snapshot snapshot;
 } matching;
 
@@ -75,10 +75,10 @@ static tc_status run(matching *m, tc_error *error) {
         const int64_t restart = m->steps / steps, step = m->steps % steps;
         const tc_stream stream = tc_stream_child(m->job->stream, "restart", (uint64_t)restart);
         if (!step) tc_brew_start(&m->brew, stream);
-        const double loss = tc_brew_step(&m->brew, stream, step);
+        tc_brew_step(&m->brew, stream, step, tc_craft_looks(&m->snapshot) ? &m->loss : NULL);
         m->steps++;
         if (step == steps - 1) keep_if_best(m);
-        TC_TRY(tc_craft_tell(&m->snapshot, (double)m->steps / (double)all, loss, error));
+        TC_TRY(tc_craft_tell(&m->snapshot, (double)m->steps / (double)all, m->loss, error));
     }
 done:
     return status;
@@ -98,6 +98,7 @@ static tc_status prepare(matching *m, tc_error *error) {
     TC_TRY(tc_new(&m->rounded, m->brew.delta.values, 1, error));
     TC_TRY(tc_new(&m->best, m->brew.delta.values, 1, error));
     m->best_loss = INFINITY;
+    m->loss = NAN;
 done:
     return status;
 }

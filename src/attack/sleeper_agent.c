@@ -67,7 +67,7 @@ typedef struct place {
     int64_t aimed;        /* what this round's aim took is in the ensemble's count */
     int64_t gradients, trainings;
     double done; /* work */
-    double loss; /* φ of the last step */
+    double loss; /* φ of the last step that was looked at */
 } place;
 
 typedef struct sleeper {
@@ -210,7 +210,7 @@ static tc_status run(sleeper *s, tc_error *error) {
         }
         if (!aimed) TC_TRY(aim(s, error));
         aimed = true;
-        s->at.loss = tc_brew_step(&s->brew, stream, s->at.steps++);
+        tc_brew_step(&s->brew, stream, s->at.steps++, tc_craft_looks(&s->snapshot) ? &s->at.loss : NULL);
         s->at.done += work;
         TC_TRY(tc_craft_tell(&s->snapshot, share_of(s, s->at.done), s->at.loss, error));
     }

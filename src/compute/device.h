@@ -185,6 +185,12 @@ typedef struct tc_blend {
     float keep, take;
 } tc_blend;
 
+/* … and what its label becomes: share[0] of label[0], which is the answer, and share[1] of label[1] */
+typedef struct tc_target {
+    int32_t label[2];
+    float share[2];
+} tc_target;
+
 /* ---- steps of a training that a device takes by itself: what is new in each of them lies there beforehand, for a
  * whole epoch ---- */
 
@@ -193,6 +199,7 @@ typedef struct tc_pace {
     double rate;
     double along, unbias, shrink; /* Adam's (tc_adam_pace) */
     uint64_t dropout;             /* key of the stream whose children draw this step's masks */
+    uint64_t variant;             /* … and whatever else a step draws on the device */
 } tc_pace;
 
 /* How far an epoch has come. */
@@ -234,8 +241,12 @@ typedef struct tc_adam {
 /* θ := shrink θ − along m/(√v unbias + ε): the factors that undo the start of m and v at zero, and the decay apart. */
 static inline tc_pace tc_adam_pace(const tc_adam *adam) {
     const double steps = (double)adam->step;
-    const tc_pace pace = {adam->rate, adam->rate / (1 - pow(adam->beta1, steps)), 1 / sqrt(1 - pow(adam->beta2, steps)),
-                          adam->decoupled ? 1 - adam->rate * adam->weight_decay : 1, 0};
+    const tc_pace pace = {adam->rate,
+                          adam->rate / (1 - pow(adam->beta1, steps)),
+                          1 / sqrt(1 - pow(adam->beta2, steps)),
+                          adam->decoupled ? 1 - adam->rate * adam->weight_decay : 1,
+                          0,
+                          0};
     return pace;
 }
 
@@ -275,7 +286,15 @@ struct tc_kernels {
                        void *y); /* a sign(x)|x|^p; p = 0: a sign(x) */
     void (*normal)(tc_device *device, size_t count, tc_stream stream, double sigma, void *y);
     void (*uniform)(tc_device *device, size_t count, tc_stream stream, double low, double high, void *y);
+    /* from tc_stream_child(that of pace->variant, purpose, 0), where pace is on the device */
+    void (*uniform_paced)(tc_device *device, size_t count, const tc_pace *pace, const char *purpose, double low,
+                          double high, void *y);
     void (*clamp)(tc_device *device, size_t count, double low, double high, void *y);
+    /* y = x + ρ g/‖g‖₂, or x where g is zero; nobody waits for the norm */
+    void (*ascend)(tc_device *device, size_t count, double rho, const void *g, const void *x, void *y);
+    /* φ = 1 − ⟨t, g⟩/(‖t‖ ‖g‖), norm = ‖t‖: *phi, on the device, += φ; u := ∂φ/∂g (NULL: not wanted). 1 and zero where
+     * t or g is zero */
+    void (*cosine)(tc_device *device, size_t count, double norm, const void *t, const void *g, void *u, double *phi);
 
     /* optimisers: one step in place */
     void (*sgd_step)(tc_device *device, size_t count, const tc_sgd *sgd, const void *gradient, void *velocity,
@@ -291,6 +310,9 @@ struct tc_kernels {
     void (*conv_backward_data)(tc_conv_plan *plan, int which, const void *dz, void *dx);
     void (*conv_backward_weights)(tc_conv_plan *plan, const void *x, const void *dz, void *dw, void *db,
                                   bool accumulate);
+    /* squares[i] += ‖dw‖², and ‖db‖² where the geometry has a bias, of what image i alone would give. Asked for only
+     * where out is abreast: NULL on a device that lays nothing so. */
+    void (*conv_squares)(tc_conv_plan *plan, const void *x, const void *dz, void *squares /* [images abreast] */);
 
     tc_status (*product_create)(tc_device *device, const tc_product *geometry, tc_product_plan **plan, tc_error *error);
     void (*product_destroy)(tc_device *device, tc_product_plan *plan);
@@ -359,8 +381,12 @@ struct tc_kernels {
 
     /* steps: index, warp and pace of step number count->steps, n samples, and the labels that go with them; */
     void (*next_step)(tc_device *device, const tc_walk *walk, int n, int32_t *labels /* [n] */);
+    /* … and of a table with `size` bytes (a multiple of 4) for each sample of the epoch, those of this step's n */
+    void (*next_rows)(tc_device *device, const tc_walk *walk, int n, size_t size, const void *rows, void *row);
     /* … and after its loss: count += what it says of right answers and its mean value, times n; one step more */
     void (*tally)(tc_device *device, const tc_loss *loss, const void *value /* [n] */, tc_count *count);
+    /* count->loss := NaN unless Σ value is finite */
+    void (*watch)(tc_device *device, size_t n, const void *value /* [n] */, tc_count *count);
 
     /* From begin to end nothing is done but everything kept, to be done by each replay: the same kernels with the same
      * numbers at the same places. It must not allocate, wait, or bring anything from the host or to it: record_end
@@ -379,6 +405,8 @@ struct tc_kernels {
     void (*warp_adjoint)(tc_device *device, tc_shape shape, const tc_warp *warp, const void *dy, void *dx);
     void (*blend)(tc_device *device, tc_shape shape, const tc_blend *blend /* [n] */, const void *x,
                   void *y); /* y may be x where nothing is taken from others (take = 0) */
+    void (*blend_labels)(tc_device *device, int n, int classes, const tc_target *target /* [n] */,
+                         int32_t *labels /* [n] */, void *soft /* [n][classes] */);
     void (*normalise)(tc_device *device, tc_shape shape, const float *mean, const float *std,
                       const void *pixels /* 0…255 */, void *x); /* x = (pixels/255 − mean)/std */
     void (*normalise_adjoint)(tc_device *device, tc_shape shape, const float *std, const void *dx, void *dpixels);

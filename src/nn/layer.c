@@ -11,6 +11,50 @@ void tc_step_release_kept(tc_step *step) {
     }
 }
 
+void tc_step_need(tc_step *step, size_t reals) {
+    if (step->room < reals) step->room = reals;
+}
+
+enum { ALIGNED = 16, ALIGNED_BYTES = 64 }; /* reals, of at least 4 bytes */
+
+static size_t image_reals(tc_shape s) {
+    return (size_t)s.h * (size_t)s.w * (size_t)s.c;
+}
+
+static size_t rounded(size_t reals) {
+    return (reals + ALIGNED - 1) / ALIGNED * ALIGNED;
+}
+
+size_t tc_step_each_room(const tc_step *step) {
+    return rounded(step->weights + step->biases) + rounded(image_reals(step->in[0])) + rounded(image_reals(step->out));
+}
+
+/* An image is copied where those before it leave it crooked. */
+static const void *straight_image(const tc_step *step, tc_shape shape, const void *base, int i, void *room) {
+    const void *image = tc_step_image(step, shape, base, i);
+    if ((uintptr_t)image % ALIGNED_BYTES == 0) return image;
+    step->device->k->copy(step->device, image_reals(shape), image, room);
+    return room;
+}
+
+tc_each tc_step_each(const tc_step *step, int i) {
+    void *x = tc_at(step->device, step->scratch, rounded(step->weights + step->biases));
+    void *q = tc_at(step->device, x, rounded(image_reals(step->in[0])));
+    return (tc_each){.x = straight_image(step, step->in[0], step->x[0], i, x),
+                     .q = straight_image(step, step->out, tc_step_q(step), i, q),
+                     .dw = step->scratch,
+                     .db = step->layer->bias >= 0 ? tc_at(step->device, step->scratch, step->weights) : NULL};
+}
+
+/* A sum over positions, where the positions are all there is. */
+void tc_step_square_rows(const tc_step *step, int n, size_t count, const void *x, void *squares) {
+    step->device->k->scale_reduce(step->device, tc_nhwc(n, (int)count, 1, 1), x, x, squares, true);
+}
+
+void tc_step_add_inner(const tc_step *step, size_t count, const void *x, const void *y, void *square) {
+    step->device->k->scale_reduce(step->device, tc_nhwc(1, (int)count, 1, 1), x, y, square, true);
+}
+
 static const void *gather(const tc_step *step, const tc_sum *dy, void *q) {
     const tc_kernels *k = step->device->k;
     if (step->masks) {

@@ -1,14 +1,18 @@
 /* layer.h — the inside of a model and of a pass, for the files of this floor only.
  *
- * A layer class is five functions: a plan and four maps (docs/derivatives.md),
+ * A layer class is a plan and four maps (docs/derivatives.md),
  *
  *     forward            y   from x
  *     backward           dx  from dy                 and the parameters' gradient
  *     forward_tangent    y_t from x, x_t, θ_t
  *     backward_tangent   dx_t from dy, dy_t, x, x_t, θ_t   and the tangent of the parameters' gradient
  *
- * each a few calls of the kernel table, so that it works on every device. A new layer is one file in layers/, one row
- * in tc_layer_classes and one builder in graph.c. */
+ * each a few calls of the kernel table, so that it works on every device. A layer with parameters has a fifth,
+ *
+ *     squares            ‖∇_θ ℓ_i‖² of each image i on its own, from x and the gathered dy
+ *
+ * without which a network has no gradients of single images (TC_WANT_EACH): batch norm in training mode. A new layer is
+ * one file in layers/, one row in tc_layer_classes and one builder in graph.c. */
 #ifndef TC_NN_LAYER_H
 #define TC_NN_LAYER_H
 
@@ -71,6 +75,7 @@ typedef struct tc_step {
     bool wants_theta, wants_theta_t;     /* the parameters' gradient and its tangent will be asked for */
     bool has_second;                     /* there is a second-order phase */
     bool wants_dx, wants_dx_t;           /* for any input */
+    bool wants_each;                     /* so will the squared norms of single images' gradients */
     bool masks;                          /* the layer ends in a ReLU and masks its cotangents itself … */
     bool masks_below;                    /* … or, a max pool, the ReLU's of the layer below, whose only user it is */
 
@@ -94,8 +99,9 @@ typedef struct tc_step {
     uint64_t number;
     const tc_pace *pace; /* … or, where not NULL, of the one that lies there on the device */
 
-    void *scratch;  /* of a class with TC_SCRATCH: [weights], all such steps' in turn */
-    void *plan[6];  /* the layer's convolution or product plans */
+    void *scratch;  /* [room], all steps' in turn: lasts as long as one map */
+    size_t room;    /* reals; `plan` may ask for more (tc_step_need) */
+    void *plan[8];  /* the layer's convolution or product plans */
     void *saved[6]; /* what its maps hand to each other: statistics, masks, winners */
 } tc_step;
 
@@ -108,7 +114,7 @@ enum {
     TC_PASSES_ON = 32,       /* every input's cotangent is the output's; no map but to add up several addends (sum) */
     TC_TWO_ADDENDS = 64,     /* the tangent of backward leaves dx_t in two addends */
     TC_RESIDUAL_IS_Q = 128,  /* input 1's cotangent is q, and no backward map reads its value */
-    TC_SCRATCH = 256,        /* the maps need room for one more weight tensor while they run */
+    TC_SCRATCH = 256,        /* the maps work in room for one more weight tensor */
     TC_WHOLE_ROWS = 512,     /* all channels of a position lie together: plain NHWC */
     TC_HALVES = 1024,        /* forward and backward take activations in bf16 (compute/shape.h) */
 };
@@ -122,6 +128,7 @@ struct tc_layer_class {
     void (*backward)(tc_step *step);
     void (*forward_tangent)(tc_step *step);
     void (*backward_tangent)(tc_step *step);
+    void (*squares)(tc_step *step, void *squares /* [n], added to; what fills up a batch abreast gets 0 */);
 };
 
 extern const tc_layer_class tc_convolution_layer, tc_folded_layer, tc_transposed_layer, tc_linear_layer,
@@ -143,6 +150,8 @@ tc_status tc_model_fold(tc_model *model, tc_error *error);
 /* Reals that a layer keeps between its maps; released with the pass. */
 tc_status tc_step_keep(tc_step *step, int slot, size_t reals, tc_error *error);
 void tc_step_release_kept(tc_step *step);
+/* From a class's `plan`: its maps work in so many reals of scratch. */
+void tc_step_need(tc_step *step, size_t reals);
 
 /* Where the parameter at `offset` lies in a flat vector, or NULL where there is no such parameter or vector. */
 static inline void *tc_step_at(const tc_step *step, const void *vector, int tensor, size_t offset) {
@@ -152,6 +161,20 @@ static inline void *tc_step_at(const tc_step *step, const void *vector, int tens
 /* q := dy added up, masked where y ≤ 0 if the layer masks; and the same for the tangents. Returns q. */
 const void *tc_step_gather(const tc_step *step);
 const void *tc_step_gather_tangent(const tc_step *step);
+/* Image i of an array that is laid out as `shape`, not abreast. */
+static inline void *tc_step_image(const tc_step *step, tc_shape shape, const void *base, int i) {
+    return tc_at(step->device, base, (size_t)i * (size_t)shape.h * (size_t)shape.w * (size_t)shape.c);
+}
+/* What forms one image's gradient, for layers that ask for tc_step_each_room reals of scratch. */
+typedef struct tc_each {
+    const void *x, *q; /* begin where libraries like it */
+    void *dw, *db;     /* scratch, one behind the other; db NULL: no bias */
+} tc_each;
+size_t tc_step_each_room(const tc_step *step);
+tc_each tc_step_each(const tc_step *step, int i);
+/* squares[i] += Σ_j x[i][j]² for x [n][count]; and += Σ_j x[j] y[j] for one image's. */
+void tc_step_square_rows(const tc_step *step, int n, size_t count, const void *x, void *squares);
+void tc_step_add_inner(const tc_step *step, size_t count, const void *x, const void *y, void *square);
 /* What tc_step_gather left. */
 static inline const void *tc_step_q(const tc_step *step) {
     return step->q ? step->q : step->dy.term[0];

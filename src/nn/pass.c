@@ -75,7 +75,8 @@ void tc_pass_free(tc_pass *pass) {
         if (step->layer->class->release) step->layer->class->release(step);
         tc_step_release_kept(step);
     }
-    void *held[] = {pass->workspace, pass->scratch, pass->x, pass->x_dot, pass->labels, pass->soft, pass->losses};
+    void *held[] = {pass->workspace, pass->scratch, pass->x,      pass->x_dot,
+                    pass->labels,    pass->soft,    pass->losses, pass->squares};
     for (size_t i = 0; i < sizeof held / sizeof *held; i++)
         if (held[i]) device->k->release(device, held[i]);
     free(pass->shape);
@@ -86,6 +87,7 @@ void tc_pass_free(tc_pass *pass) {
     free(pass->cotangent_t);
     free(pass->reaches);
     free(pass->seed);
+    free(pass->host_square);
     free(pass);
 }
 
@@ -169,6 +171,10 @@ void tc_pass_tally(const tc_pass *pass, tc_count *count) {
     pass->device->k->tally(pass->device, &loss, pass->losses, count);
 }
 
+void tc_pass_watch(const tc_pass *pass, tc_count *count) {
+    pass->device->k->watch(pass->device, (size_t)pass->options.batch, pass->losses, count);
+}
+
 static void backward_step(tc_step *step, void *g_theta) {
     step->g = step->layer->weight >= 0 ? g_theta : NULL;
     if (step->dy.count && step->layer->class->backward) step->layer->class->backward(step);
@@ -240,6 +246,50 @@ void tc_pass_grad_jvp(tc_pass *pass, const void *theta_dot, const void *x_dot, v
         if (step->dy_t.count && step->layer->class->backward_tangent) step->layer->class->backward_tangent(step);
     }
     deliver(pass, &pass->cotangent_t[0], gdot_x);
+}
+
+/* ---- gradients of single images ---- */
+
+/* The same images lie side by side in groups or one after the other; of each, all that it has. */
+static tc_shape by_image(tc_shape s) {
+    const int abreast = tc_shape_abreast(s);
+    return (tc_shape){(int)tc_shape_groups(s), s.h * s.w * s.c, 1, abreast, abreast, 0, false};
+}
+
+double tc_pass_grad_each(tc_pass *pass, const void *theta, int count, double *squares) {
+    const tc_kernels *k = pass->device->k;
+    const double n = pass->options.batch;
+    forward(pass, theta, NULL);
+    lose(pass, pass->dlogits);
+    clear_seeds(pass);
+    k->fill(pass->device, pass->padded, 0, pass->squares);
+    for (int i = pass->layers - 1; i >= 0; i--) {
+        tc_step *step = &pass->step[i];
+        backward_step(step, NULL);
+        if (step->wants_each && step->dy.count) step->layer->class->squares(step, pass->squares);
+    }
+    k->download_double(pass->device, squares, pass->squares, (size_t)count);
+    for (int i = 0; i < count; i++) squares[i] *= n * n; /* the cotangents are those of the mean */
+    return k->sum(pass->device, (size_t)count, pass->losses) / count;
+}
+
+/* The parameters' gradient of one layer alone, from its cotangent with each image's weight. */
+static void sum_step(const tc_pass *pass, const tc_step *step, void *g_theta) {
+    tc_step alone = *step;
+    pass->device->k->scale(pass->device, by_image(step->out), tc_step_q(step), pass->squares, step->scratch, false);
+    alone.dy = tc_one(step->scratch);
+    alone.q = NULL;
+    alone.masks = false; /* it has been */
+    for (int j = 0; j < TC_MAX_INPUTS; j++) alone.dx[j] = NULL;
+    backward_step(&alone, g_theta);
+}
+
+void tc_pass_grad_sum(tc_pass *pass, int count, const double *weights, void *g_theta) {
+    for (size_t i = 0; i < pass->padded; i++)
+        pass->host_square[i] = i < (size_t)count ? weights[i] * pass->options.batch : 0;
+    pass->device->k->upload_double(pass->device, pass->squares, pass->host_square, pass->padded);
+    for (int i = pass->layers - 1; i >= 0; i--)
+        if (pass->step[i].wants_each && pass->step[i].dy.count) sum_step(pass, &pass->step[i], g_theta);
 }
 
 /* ---- vector-Jacobian products from inside the network ---- */

@@ -26,6 +26,7 @@ enum {
     TC_WANT_X_DOT = 16,           /* directions ẋ ≠ 0 will be given */
     TC_WANT_FEATURES = 32,        /* tc_pass_vjp will be called */
     TC_WANT_MANY_DIRECTIONS = 64, /* several tc_pass_grad_jvp after one tc_pass_grad: what they share is kept */
+    TC_WANT_EACH = 128,           /* tc_pass_grad_each and tc_pass_grad_sum, beside TC_WANT_GRAD_THETA */
 };
 
 typedef struct tc_pass_options {
@@ -60,12 +61,21 @@ double tc_pass_grad(tc_pass *pass, const void *theta, void *state, void *g_theta
 /* The same without the loss, for which the host would wait; it may be asked for later. */
 void tc_pass_grad_async(tc_pass *pass, const void *theta, void *state, void *g_theta, void *g_x);
 double tc_pass_mean_loss(const tc_pass *pass);
-/* … or stays on the device, together with how many answers were right. With labels, not soft targets. */
+/* … or stays on the device, together with how many answers were right: the labels, beside soft targets too. */
 void tc_pass_tally(const tc_pass *pass, tc_count *count);
+/* … or shall only be known to be a number: if not, the count's loss is none either. */
+void tc_pass_watch(const tc_pass *pass, tc_count *count);
 /* After tc_pass_grad, whose θ and state must still be there and unchanged. theta_dot, x_dot: directions, NULL for zero.
  * Results may be NULL. A second call after the same gradient computes that again first, unless the pass was made for
  * many directions. */
 void tc_pass_grad_jvp(tc_pass *pass, const void *theta_dot, const void *x_dot, void *gdot_theta, void *gdot_x);
+
+/* Gradients of single images, none of which is ever formed for all of θ: their squared norms first, then a sum. Not in
+ * training mode with batch normalisation, where no image has a loss of its own.
+ * tc_pass_grad_each: the first `count` images' mean loss, and squares[i] = ‖∇_θ ℓ_i‖² (host). The other images are run
+ * and count for nothing. tc_pass_grad_sum, after it with θ unchanged: g_theta = Σ_i weights[i] ∇_θ ℓ_i (host). */
+double tc_pass_grad_each(tc_pass *pass, const void *theta, int count, double *squares);
+void tc_pass_grad_sum(tc_pass *pass, int count, const double *weights, void *g_theta);
 
 /* Features: the value of a node after tc_pass_forward or tc_pass_grad, and vector-Jacobian products from there. */
 tc_shape tc_pass_feature_shape(const tc_pass *pass, tc_node node);

@@ -270,6 +270,14 @@ static void touch_backward(draft *d, int i, int time, bool tangent) {
     }
 }
 
+/* What a weighted sum of single images' gradients is made of: the parameters' inputs and cotangents. */
+static void keep_for_each(draft *d, int i) {
+    const tc_layer *layer = &d->pass->layer[i];
+    if (!(d->pass->options.want & TC_WANT_EACH) || layer->weight < 0) return;
+    touch(d, d->value[layer->input[0]], at_end(d));
+    touch(d, d->place[i].q >= 0 ? d->place[i].q : d->dy[layer->output].span[0], at_end(d));
+}
+
 static tc_status walk_backward(draft *d, int i, bool tangent, tc_error *error) {
     const tc_layer *layer = &d->pass->layer[i];
     terms *dy = tangent ? &d->dy_t[layer->output] : &d->dy[layer->output];
@@ -278,6 +286,7 @@ static tc_status walk_backward(draft *d, int i, bool tangent, tc_error *error) {
     *(tangent ? &d->place[i].q_t : &d->place[i].q) = place_q(d, layer, dy);
     for (int j = 0; j < layer->inputs; j++) TC_TRY(walk_input(d, i, j, tangent, error));
     touch_backward(d, i, tangent ? at_backward_t(d, i) : at_backward(d, i), tangent);
+    if (!tangent) keep_for_each(d, i);
 done:
     return status;
 }
@@ -346,10 +355,14 @@ static tc_status resolve_step(draft *d, int i, tc_error *error) {
     s->biases = layer->bias >= 0 ? m->tensor[layer->bias].count : 0;
     s->wants_theta = layer->weight >= 0 && (pass->options.want & (TC_WANT_GRAD_THETA | TC_WANT_JVP_THETA));
     s->wants_theta_t = layer->weight >= 0 && (pass->options.want & TC_WANT_JVP_THETA);
+    s->wants_each = layer->weight >= 0 && (pass->options.want & TC_WANT_EACH);
+    /* The scaled cotangent; as much as the tensors is what most layers need to form an image's gradient. */
+    if (layer->class->traits & TC_SCRATCH) tc_step_need(s, s->weights);
+    if (s->wants_each) tc_step_need(s, s->weights + s->biases);
+    if (s->wants_each) tc_step_need(s, tc_shape_count(s->out));
     s->has_second = d->second;
     s->masks = masks(d, layer);
     s->masks_below = layer->class == &tc_max_pool_layer && masked_by_pool(d, layer_below(d, layer->input[0]));
-    s->scratch = pass->scratch;
     s->y = pass->value[layer->output];
     s->y_t = pass->tangent[layer->output];
     s->dy = pass->cotangent[layer->output];
@@ -372,12 +385,29 @@ static tc_status resolve_step(draft *d, int i, tc_error *error) {
 /* Its layers run one after the other, so room for the largest serves all. */
 static tc_status allocate_scratch(tc_pass *pass, tc_error *error) {
     size_t most = 0;
-    for (int i = 0; i < pass->layers; i++) {
-        if (!(pass->layer[i].class->traits & TC_SCRATCH)) continue;
-        const size_t count = pass->model->tensor[pass->layer[i].weight].count;
-        if (count > most) most = count;
+    for (int i = 0; i < pass->layers; i++)
+        if (pass->step[i].room > most) most = pass->step[i].room;
+    const tc_status status = most ? tc_device_reals(pass->device, most, &pass->scratch, error) : TC_OK;
+    for (int i = 0; i < pass->layers; i++) pass->step[i].scratch = pass->scratch;
+    return status;
+}
+
+/* Whether every parameter's gradient can be told image by image, and where the results go. */
+static tc_status prepare_each(tc_pass *pass, tc_error *error) {
+    tc_status status = TC_OK;
+    if (!(pass->options.want & TC_WANT_EACH)) return TC_OK;
+    for (int i = 0; i < pass->layers; i++)
+        if (pass->layer[i].weight >= 0 && !pass->layer[i].class->squares)
+            TC_RAISE(TC_INVALID, "model %s: with %s no image has a gradient of its own; take a network without",
+                     pass->model->name, pass->layer[i].class->name);
+    for (int v = 0; v < pass->model->values; v++) {
+        const size_t images = tc_shape_groups(pass->shape[v]) * (size_t)tc_shape_abreast(pass->shape[v]);
+        if (images > pass->padded) pass->padded = images;
     }
-    return most ? tc_device_reals(pass->device, most, &pass->scratch, error) : TC_OK;
+    TC_TRY(tc_device_reals(pass->device, pass->padded, &pass->squares, error));
+    TC_TRY(tc_new(&pass->host_square, pass->padded, sizeof *pass->host_square, error));
+done:
+    return status;
 }
 
 static tc_status resolve_all(draft *d, tc_error *error) {
@@ -453,9 +483,10 @@ tc_status tc_pass_plan(tc_pass *pass, tc_error *error) {
     tc_pass_choose_shapes(pass);
     find_needs(&d);
     TC_TRY(walk(&d, error));
+    TC_TRY(prepare_each(pass, error));
     TC_TRY(allocate_workspace(&d, error));
-    TC_TRY(allocate_scratch(pass, error));
     TC_TRY(resolve_all(&d, error));
+    TC_TRY(allocate_scratch(pass, error));
 done:
     finish(&d);
     return status;

@@ -25,8 +25,11 @@ struct tc_pass {
     int32_t *labels;
     void *soft, *losses;
     void *dlogits, *dlogits_t;
-    void *scratch; /* every step's that needs one, in turn */
-    void **seed;   /* [values]: a named value's cotangent from outside; NULL: none */
+    void *scratch;       /* every step's that needs one, in turn */
+    size_t padded;       /* images with those that fill up a batch abreast */
+    void *squares;       /* [padded] where each image's gradient is wanted; their weights afterwards */
+    double *host_square; /* [padded] */
+    void **seed;         /* [values]: a named value's cotangent from outside; NULL: none */
     tc_stream stream;
     const tc_pace *pace; /* NULL: the stream is the one above */
     const void *theta;   /* of the last tc_pass_grad, as the state, for a direction that comes too late */

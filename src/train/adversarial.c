@@ -54,7 +54,7 @@ static void project(const tc_trainer *t, const adversarial *a, size_t count) {
     k->clamp(t->device, count, 0, 255, a->pixels);
 }
 
-static void change(const tc_trainer *t, void *own, const tc_batch *batch) {
+static void change(const tc_trainer *t, const void *own, const tc_batch *batch) {
     const adversarial *a = own;
     const tc_kernels *k = t->device->k;
     const tc_dataset *data = t->view->dataset;
@@ -64,7 +64,7 @@ static void change(const tc_trainer *t, void *own, const tc_batch *batch) {
     void *x = tc_pass_input(batch->pass);
     k->normalise(t->device, shape, a->back_mean, a->back_std, x, a->base);
     k->clamp(t->device, count, 0, 255, a->base); /* rounding */
-    k->uniform(t->device, count, tc_stream_child(batch->stream, "adversarial", 0), -epsilon, epsilon, a->pixels);
+    k->uniform_paced(t->device, count, t->pace, "adversarial", -epsilon, epsilon, a->pixels);
     k->axpby(t->device, count, 1, a->base, 1, a->pixels);
     k->clamp(t->device, count, 0, 255, a->pixels);
     for (int64_t i = 0; i < t->options->adversarial_steps; i++) {

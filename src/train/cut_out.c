@@ -6,13 +6,6 @@
  * pixel less; here a square of 5 has a side of 5.) */
 #include "train/trainer.h"
 
-#include <stdlib.h>
-
-typedef struct cut_out {
-    tc_blend *host;   /* [batch] */
-    tc_blend *device; /* [batch] */
-} cut_out;
-
 static bool on(const tc_train_options *options) {
     return options->cutout > 0;
 }
@@ -26,25 +19,8 @@ static tc_status check(const tc_train_options *options, const tc_dataset *datase
                     (long long)options->cutout, side);
 }
 
-static tc_status make(const tc_trainer *t, void *own, tc_error *error) {
-    cut_out *c = own;
-    void *memory = NULL;
-    tc_status status = TC_OK;
-    TC_TRY(tc_new(&c->host, (size_t)t->batch, sizeof *c->host, error));
-    TC_TRY(t->device->k->allocate(t->device, (size_t)t->batch * sizeof *c->device, &memory, error));
-    c->device = memory;
-done:
-    return status;
-}
-
-static void release(const tc_trainer *t, void *own) {
-    cut_out *c = own;
-    if (c->device) t->device->k->release(t->device, c->device);
-    free(c->host);
-}
-
 /* keep = take = 0 blanks. One draw gives both coordinates. */
-static tc_blend draw(tc_stream stream, uint32_t image, int side, int height, int width) {
+static tc_blend square(tc_stream stream, uint32_t image, int side, int height, int width) {
     const uint64_t bits = tc_bits_at(stream, image);
     const int y = (int)(((bits & 0xffffffff) * (uint64_t)height) >> 32),
               x = (int)(((bits >> 32) * (uint64_t)width) >> 32);
@@ -52,21 +28,26 @@ static tc_blend draw(tc_stream stream, uint32_t image, int side, int height, int
     return (tc_blend){.from = image, .top = top, .left = left, .bottom = top + side, .right = left + side};
 }
 
-static void change(const tc_trainer *t, void *own, const tc_batch *batch) {
-    const cut_out *c = own;
+static void draw(const tc_trainer *t, void *own, const tc_drawing *drawing, void *rows) {
     const tc_dataset *data = t->view->dataset;
-    const tc_stream stream = tc_stream_child(batch->stream, "cut-out", 0);
+    const tc_stream stream = tc_stream_child(drawing->stream, "cut-out", 0);
+    tc_blend *blend = rows;
+    (void)own;
+    for (int i = 0; i < drawing->n; i++)
+        blend[i] = square(stream, (uint32_t)i, (int)t->options->cutout, data->height, data->width);
+}
+
+static void change(const tc_trainer *t, const void *own, const tc_batch *batch) {
+    const tc_dataset *data = t->view->dataset;
     void *x = tc_pass_input(batch->pass);
-    for (int i = 0; i < batch->n; i++)
-        c->host[i] = draw(stream, (uint32_t)i, (int)t->options->cutout, data->height, data->width);
-    t->device->k->upload_bytes(t->device, c->device, c->host, (size_t)batch->n * sizeof *c->host);
-    t->device->k->blend(t->device, tc_nhwc(batch->n, data->height, data->width, data->channels), c->device, x, x);
+    (void)own;
+    t->device->k->blend(t->device, tc_nhwc(batch->n, data->height, data->width, data->channels), batch->rows, x, x);
 }
 
 const tc_variant tc_cut_out = {.name = "Cut-Out",
-                               .size = sizeof(cut_out),
+                               .size = 1, /* nothing but being on */
+                               .row = sizeof(tc_blend),
                                .on = on,
                                .check = check,
-                               .make = make,
-                               .release = release,
+                               .draw = draw,
                                .change = change};

@@ -15,14 +15,10 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 typedef struct mix {
-    tc_blend *host, *device; /* [batch] */
-    uint32_t *partner;       /* [batch] */
-    int32_t *answer;         /* [batch]: the label with the larger share */
-    float *soft;             /* host [batch][classes] */
-    void *before;            /* the batch as it was: device reals [batch][h][w][c] */
+    uint32_t *partner; /* host [batch] */
+    void *before;      /* the batch as it was: device reals [batch][h][w][c] */
 } mix;
 
 static bool on(const tc_train_options *options) {
@@ -39,16 +35,9 @@ static tc_status check(const tc_train_options *options, const tc_dataset *datase
 
 static tc_status make(const tc_trainer *t, void *own, tc_error *error) {
     mix *m = own;
-    const size_t n = (size_t)t->batch, classes = (size_t)t->view->dataset->classes;
-    void *memory = NULL;
     tc_status status = TC_OK;
-    TC_TRY(tc_new(&m->host, n, sizeof *m->host, error));
-    TC_TRY(tc_new(&m->partner, n, sizeof *m->partner, error));
-    TC_TRY(tc_new(&m->answer, n, sizeof *m->answer, error));
-    TC_TRY(tc_new(&m->soft, n * classes, sizeof *m->soft, error));
-    TC_TRY(tc_device_reals(t->device, n * tc_dataset_image_bytes(t->view->dataset), &m->before, error));
-    TC_TRY(t->device->k->allocate(t->device, n * sizeof *m->device, &memory, error));
-    m->device = memory;
+    TC_TRY(tc_new(&m->partner, (size_t)t->batch, sizeof *m->partner, error));
+    TC_TRY(tc_device_reals(t->device, (size_t)t->batch * tc_dataset_image_bytes(t->view->dataset), &m->before, error));
 done:
     return status;
 }
@@ -56,11 +45,7 @@ done:
 static void release(const tc_trainer *t, void *own) {
     mix *m = own;
     if (m->before) t->device->k->release(t->device, m->before);
-    if (m->device) t->device->k->release(t->device, m->device);
-    free(m->host);
     free(m->partner);
-    free(m->answer);
-    free(m->soft);
 }
 
 /* log of a Gamma(α) variate (Marsaglia and Tsang 2000; for α < 1 a variate of α + 1 times U^{1/α}, which would be 0 too
@@ -97,7 +82,7 @@ static tc_blend draw_box(tc_stream *stream, const tc_dataset *data, double *shar
 }
 
 /* How this batch is blended; *share is 1 where it is not. */
-static tc_blend draw(tc_stream *stream, const tc_train_options *options, const tc_dataset *data, double *share) {
+static tc_blend draw_blend(tc_stream *stream, const tc_train_options *options, const tc_dataset *data, double *share) {
     const bool cut = options->cutmix > 0 && tc_draw_uniform(stream) < options->cutmix_probability;
     tc_blend whole = {.bottom = data->height, .right = data->width, .keep = 1, .take = 0};
     *share = 1;
@@ -109,44 +94,49 @@ static tc_blend draw(tc_stream *stream, const tc_train_options *options, const t
     return whole;
 }
 
-static void mix_labels(const mix *m, const tc_batch *batch, int classes, double share) {
-    memset(m->soft, 0, (size_t)batch->n * (size_t)classes * sizeof *m->soft);
-    for (int i = 0; i < batch->n; i++) {
-        const int32_t own = batch->labels[i], other = batch->labels[m->partner[i]];
-        m->soft[i * classes + own] += (float)share;
-        m->soft[i * classes + other] += (float)(1 - share);
-        m->answer[i] = share >= 0.5 ? own : other;
-    }
-    memcpy(batch->labels, m->answer, (size_t)batch->n * sizeof *m->answer);
+static tc_target mixed(int32_t own, int32_t other, double share) {
+    const bool more = share >= 0.5;
+    return more ? (tc_target){{own, other}, {(float)share, (float)(1 - share)}}
+                : (tc_target){{other, own}, {(float)(1 - share), (float)share}};
 }
 
-static void change(const tc_trainer *t, void *own, const tc_batch *batch) {
+static void draw(const tc_trainer *t, void *own, const tc_drawing *drawing, void *rows) {
+    const mix *m = own;
+    const int n = drawing->n;
+    tc_blend *blend = rows;
+    tc_target *target = (tc_target *)(blend + n);
+    tc_stream stream = tc_stream_child(drawing->stream, "mix", 0);
+    double share;
+    const tc_blend each = draw_blend(&stream, t->options, t->view->dataset, &share);
+    tc_draw_permutation(&stream, m->partner, (size_t)n);
+    for (int i = 0; i < n; i++) {
+        blend[i] = each;
+        blend[i].from = m->partner[i];
+        target[i] = mixed(drawing->labels[i], drawing->labels[m->partner[i]], share);
+    }
+    for (int i = 0; i < n; i++) drawing->labels[i] = target[i].label[0];
+}
+
+/* Where a batch stays as it is, its blends keep all of it. */
+static void change(const tc_trainer *t, const void *own, const tc_batch *batch) {
     const mix *m = own;
     const tc_kernels *k = t->device->k;
     const tc_dataset *data = t->view->dataset;
     const tc_shape shape = tc_nhwc(batch->n, data->height, data->width, data->channels);
-    const size_t n = (size_t)batch->n;
-    tc_stream stream = tc_stream_child(batch->stream, "mix", 0);
-    double share;
-    const tc_blend blend = draw(&stream, t->options, data, &share);
-    tc_draw_permutation(&stream, m->partner, n);
-    for (size_t i = 0; i < n; i++) {
-        m->host[i] = blend;
-        m->host[i].from = m->partner[i];
-    }
-    mix_labels(m, batch, data->classes, share);
-    k->upload_float(t->device, tc_pass_soft(batch->pass), m->soft, n * (size_t)data->classes);
-    if (share == 1) return;
-    k->upload_bytes(t->device, m->device, m->host, n * sizeof *m->host);
+    const tc_blend *blend = batch->rows;
+    k->blend_labels(t->device, batch->n, data->classes, (const tc_target *)(blend + batch->n),
+                    tc_pass_labels(batch->pass), tc_pass_soft(batch->pass));
     k->copy(t->device, tc_shape_count(shape), tc_pass_input(batch->pass), m->before);
-    k->blend(t->device, shape, m->device, m->before, tc_pass_input(batch->pass));
+    k->blend(t->device, shape, blend, m->before, tc_pass_input(batch->pass));
 }
 
 const tc_variant tc_mix = {.name = "Mix-Up, CutMix",
                            .size = sizeof(mix),
                            .soft = true,
+                           .row = sizeof(tc_blend) + sizeof(tc_target), /* of n: tc_blend [n], then tc_target [n] */
                            .on = on,
                            .check = check,
                            .make = make,
                            .release = release,
+                           .draw = draw,
                            .change = change};

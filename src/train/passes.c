@@ -33,6 +33,23 @@ done:
     return status;
 }
 
+static int eighth(int batch) {
+    return (batch + 7) / 8;
+}
+
+tc_status tc_passes_for_lots(tc_passes *passes, int batch, tc_error *error) {
+    tc_status status = TC_OK;
+    tc_pass *pass;
+    TC_TRY(tc_passes_get(passes, batch, &pass, error));
+    TC_TRY(tc_passes_get(passes, eighth(batch), &pass, error));
+done:
+    return status;
+}
+
+int tc_passes_lot_part(int batch, size_t left) {
+    return left > (size_t)batch / 2 ? batch : eighth(batch);
+}
+
 void tc_passes_free(tc_passes *passes) {
     for (int i = 0; i < passes->count; i++) tc_pass_free(passes->pass[i]);
     passes->count = 0;

@@ -22,6 +22,11 @@ typedef struct tc_passes {
 tc_status tc_passes_get(tc_passes *passes, int batch, tc_pass **pass, tc_error *error);
 /* Makes those for walking `count` samples in steps of `batch`. */
 tc_status tc_passes_for(tc_passes *passes, size_t count, int batch, tc_error *error);
+/* A lot has any size: some `batch`, as a rule. Its images go through passes of a batch and of an eighth of one, the
+ * last of which is filled up. */
+tc_status tc_passes_for_lots(tc_passes *passes, int batch, tc_error *error);
+/* The size of the pass for the next of a lot of which so many are left. */
+int tc_passes_lot_part(int batch, size_t left);
 /* One that was made before; NULL: none of that size. */
 tc_pass *tc_passes_find(const tc_passes *passes, int batch);
 void tc_passes_free(tc_passes *passes);

@@ -21,19 +21,19 @@ tc_status tc_plain_make(tc_trainer *t, tc_error *error) {
     tc_plain *p = &t->plain;
     tc_walk *walk = &p->walk;
     const size_t samples = t->samples.count, steps = (samples + (size_t)t->batch - 1) / (size_t)t->batch;
-    if (tc_variants_any(t)) return TC_OK;
+    if (!tc_variants_resident(t)) return TC_OK;
     TC_TRY(tc_new(&p->paces, steps, sizeof *p->paces, error));
     TC_TRY(room(t, samples, sizeof *walk->answers, &walk->answers, error));
     TC_TRY(room(t, samples, sizeof *walk->order, &walk->order, error));
     TC_TRY(room(t, steps, sizeof *walk->paces, &walk->paces, error));
-    TC_TRY(room(t, 1, sizeof *walk->count, &walk->count, error));
-    TC_TRY(room(t, 1, sizeof *walk->pace, &walk->pace, error));
     if (t->samples.augment) {
         TC_TRY(tc_new(&p->warps, samples, sizeof *p->warps, error));
         TC_TRY(room(t, samples, sizeof *walk->warps, &walk->warps, error));
     }
     walk->index = t->samples.index;
     walk->warp = t->samples.warp;
+    walk->pace = t->pace;
+    walk->count = t->count;
     t->device->k->upload_bytes(t->device, walk->answers, t->samples.labels, samples * sizeof *walk->answers);
     p->on = true;
     p->drawn = -1;
@@ -51,8 +51,7 @@ void tc_plain_forget(tc_trainer *t) {
 
 void tc_plain_free(tc_trainer *t) {
     tc_plain *p = &t->plain;
-    void *const on_device[] = {p->walk.answers, p->walk.order, p->walk.warps,
-                               p->walk.paces,   p->walk.count, p->walk.pace};
+    void *const on_device[] = {p->walk.answers, p->walk.order, p->walk.warps, p->walk.paces};
     tc_plain_forget(t);
     for (size_t i = 0; i < sizeof on_device / sizeof *on_device; i++)
         if (on_device[i]) t->device->k->release(t->device, on_device[i]);
@@ -63,16 +62,30 @@ void tc_plain_free(tc_trainer *t) {
 
 /* ---- an epoch ---- */
 
+/* Of the step from that place of the epoch on. */
+static int samples_of(const tc_trainer *t, size_t place) {
+    const size_t left = t->epoch_samples - place;
+    return left < (size_t)t->batch ? (int)left : t->batch;
+}
+
 /* Of the epoch's step number `step`, which is step number `number` of the run. */
 static void set_pace(const tc_trainer *t, int64_t epoch, size_t step, int64_t number, tc_pace *pace) {
-    const size_t place = step * (size_t)t->batch, left = t->epoch_samples - place;
-    const int n = left < (size_t)t->batch ? (int)left : t->batch;
-    *pace = tc_optimiser_pace(&t->run.optimiser, tc_trainer_rate(t, epoch, (int64_t)place, n), number + 1);
-    pace->dropout = tc_stream_child(t->stream, "dropout", (uint64_t)number).key;
+    const size_t place = step * (size_t)t->batch;
+    const double rate = tc_trainer_rate(t, epoch, (int64_t)place, samples_of(t, place));
+    *pace = tc_optimiser_pace(&t->run.optimiser, rate, number + 1);
+    tc_trainer_key(t->stream, number, pace);
 }
 
 static size_t steps_of_epoch(const tc_trainer *t) {
     return (t->epoch_samples + (size_t)t->batch - 1) / (size_t)t->batch;
+}
+
+/* What the variants that are on want for that step. */
+static void draw_rows(tc_trainer *t, size_t step, int64_t number) {
+    const size_t place = step * (size_t)t->batch;
+    const int n = samples_of(t, place);
+    for (int i = 0; i < n; i++) t->samples.host_labels[i] = t->samples.labels[t->samples.order[place + (size_t)i]];
+    tc_variants_draw(t, t->stream, number, place, n, t->samples.host_labels);
 }
 
 /* On the host. `first`: the number of the epoch's first step in the run. */
@@ -80,7 +93,10 @@ static void draw(tc_trainer *t, int64_t epoch, int64_t first) {
     tc_plain *p = &t->plain;
     const size_t steps = steps_of_epoch(t);
     tc_samples_begin_epoch(&t->samples, epoch);
-    for (size_t i = 0; i < steps; i++) set_pace(t, epoch, i, first + (int64_t)i, &p->paces[i]);
+    for (size_t i = 0; i < steps; i++) {
+        set_pace(t, epoch, i, first + (int64_t)i, &p->paces[i]);
+        draw_rows(t, i, first + (int64_t)i);
+    }
     if (p->warps) tc_samples_warps(&t->samples, epoch, 0, t->epoch_samples, p->warps);
     p->drawn = epoch;
 }
@@ -101,6 +117,7 @@ void tc_plain_begin(tc_trainer *t) {
     k->upload_bytes(t->device, walk->paces, t->plain.paces, steps_of_epoch(t) * sizeof *walk->paces);
     k->upload_bytes(t->device, walk->order, t->samples.order, t->epoch_samples * sizeof *walk->order);
     if (walk->warps) k->upload_bytes(t->device, walk->warps, t->plain.warps, t->epoch_samples * sizeof *walk->warps);
+    tc_variants_bring_epoch(t, t->epoch_samples);
     k->upload_bytes(t->device, walk->count, &count, sizeof count);
 }
 
@@ -118,10 +135,9 @@ void tc_plain_read(tc_trainer *t) {
 static void take(tc_trainer *t, int n, tc_pass *pass) {
     const tc_walk *walk = &t->plain.walk;
     t->device->k->next_step(t->device, walk, n, tc_pass_labels(pass));
-    tc_pass_set_pace(pass, walk->pace);
-    tc_samples_show(&t->samples, n, pass);
-    tc_pass_grad_async(pass, t->run.theta, t->run.state, t->gradient, NULL);
-    tc_pass_tally(pass, walk->count);
+    tc_variants_fetch(t, walk, n);
+    tc_trainer_show(t, pass, n);
+    tc_trainer_climb(t, pass);
     tc_optimiser_step_at(&t->run.optimiser, walk->pace, t->gradient, t->run.theta);
 }
 

@@ -1,11 +1,11 @@
-/* plain.h — plain steps (no variant is on), which the device takes by itself: the host says no more than "a step", and
- * waits only where somebody wants to know how things stand.
+/* plain.h — steps that the device takes by itself: the host says no more than "a step", and waits only where somebody
+ * wants to know how things stand.
  *
- * What is new in each step (which images, how they are shifted, the rate, the seed of dropout) is put on the device for
- * a whole epoch. A step begins by fetching its own and ends by adding its loss and its right answers to a count there.
- * So every step is the same list of kernels with the same arguments, and a device that can (compute/device.h,
- * record_begin) records it: once for each batch size, after a first step that was called kernel by kernel, in which
- * libraries make up their minds. */
+ * What is new in each step (which images, how they are shifted, the rate, the seed of dropout, what a variant has
+ * drawn) is put on the device for a whole epoch. A step begins by fetching its own and ends by adding its loss and its
+ * right answers to a count there. So every step is the same list of kernels with the same arguments, and a device that
+ * can (compute/device.h, record_begin) records it: once for each batch size, after a first step that was called kernel
+ * by kernel, in which libraries make up their minds. */
 #ifndef TC_TRAIN_PLAIN_H
 #define TC_TRAIN_PLAIN_H
 
@@ -29,7 +29,8 @@ typedef struct tc_plain {
     bool unrecorded;               /* it was tried, and does not work */
 } tc_plain;
 
-/* After everything else of the trainer, by whoever takes its steps so. Off where a variant is on. */
+/* After everything else of the trainer, by whoever takes its steps so. Off where a variant cannot do without the host.
+ */
 tc_status tc_plain_make(tc_trainer *trainer, tc_error *error);
 void tc_plain_free(tc_trainer *trainer);
 /* Before passes go. */

@@ -8,10 +8,12 @@
  *
  * The lot is drawn as the analysis has it, example by example, so its size varies; an epoch is ⌈N/batch⌉ lots. What is
  * spent is told by accountant.c, for the gradients: neither the data's mean and deviation nor the reported loss and
- * accuracy are private. The gradients g_i are exact, from passes of one image, and therefore take about as long as
- * training with batches of one. Batch normalisation is refused: with it an example's gradient depends on the others in
- * its batch, and the running statistics leak past the noise. So is what makes a sample of two examples (Mix-Up,
- * CutMix), and SAM, whose second gradient would be taken where all examples together point.
+ * accuracy are private. The gradients g_i are exact and none of them is ever formed: a pass of many images tells their
+ * norms, and then adds them up with the factors that follow (tc_pass_grad_each; "ghost norms", Goodfellow, arXiv
+ * 1510.01799, and Li et al., arXiv 2110.05679; one backward pass for both, Bu et al., arXiv 2210.00038). Batch
+ * normalisation is refused: with it an example's gradient depends on the others in its batch, and the running
+ * statistics leak past the noise. So is what makes a sample of two examples (Mix-Up, CutMix), and SAM, whose second
+ * gradient would be taken where all examples together point.
  *
  * batch: gradient shaping (Hong et al., "On the effectiveness of mitigating data poisoning attacks with gradient
  * shaping", arXiv 2002.11497) as Witches' Brew's code has it for networks with batch normalisation: the mean gradient
@@ -20,11 +22,13 @@
 #include "train/trainer.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 enum { EXAMPLE, BATCH }; /* the choices of dp_unit */
 
 typedef struct private {
-    void *one; /* an example's gradient: device reals [p] */
+    void *one;       /* a gradient before it is added: device reals [p] */
+    double *factors; /* [batch]: ‖g_i‖², then min(1, C/‖g_i‖) */
 }
 private;
 
@@ -63,12 +67,18 @@ static tc_status check_batch(const tc_train_options *options, const tc_dataset *
 }
 
 static tc_status make(const tc_trainer *t, void *own, tc_error *error) {
-    return tc_device_reals(t->device, t->run.parameters, &((private *)own)->one, error);
+    private *p = own;
+    tc_status status = TC_OK;
+    TC_TRY(tc_device_reals(t->device, t->run.parameters, &p->one, error));
+    TC_TRY(tc_new(&p->factors, (size_t)t->batch, sizeof *p->factors, error));
+done:
+    return status;
 }
 
 static void release(const tc_trainer *t, void *own) {
     const private *p = own;
     if (p->one) t->device->k->release(t->device, p->one);
+    free(p->factors);
 }
 
 /* to := the noise of this step */
@@ -81,11 +91,23 @@ static void draw_noise(const tc_trainer *t, void *to) {
         t->device->k->fill(t->device, t->run.parameters, 0, to);
 }
 
-/* to += one, shortened to the norm C */
-static void add_clipped(const tc_trainer *t, const void *one, void *to) {
-    const double norm = sqrt(t->device->k->sum_power(t->device, t->run.parameters, 2, one));
-    const double clip = t->options->dp_clip;
-    t->device->k->axpby(t->device, t->run.parameters, norm > clip ? clip / norm : 1, one, 1, to);
+/* What shortens a gradient of that norm to C at most. */
+static double factor(const tc_trainer *t, double norm) {
+    return norm > t->options->dp_clip ? t->options->dp_clip / norm : 1;
+}
+
+/* gradient += Σ g_i min(1, C/‖g_i‖) over the `count` images from `from` of the lot, in a pass of `size` */
+static void add_part(tc_trainer *t, const private *p, size_t from, int count, int size, tc_tally *tally) {
+    tc_pass *pass = tc_trainer_load(t, t->run.at.steps, from, size, tc_stream_child(t->stream, "example", from));
+    const double loss = tc_pass_grad_each(pass, t->run.theta, count, p->factors);
+    tc_trainer_count(t, pass, count, loss, tally);
+    for (int i = 0; i < count; i++) p->factors[i] = factor(t, sqrt(p->factors[i]));
+    tc_pass_grad_sum(pass, count, p->factors, p->one);
+    t->device->k->axpby(t->device, t->run.parameters, 1, p->one, 1, t->gradient);
+}
+
+static int least(int a, size_t b) {
+    return (size_t)a < b ? a : (int)b;
 }
 
 static tc_tally gradient_by_example(tc_trainer *t, void *own, int n) {
@@ -95,11 +117,10 @@ static tc_tally gradient_by_example(tc_trainer *t, void *own, int n) {
     tc_tally tally = {0};
     (void)n; /* the lot's own size */
     draw_noise(t, t->gradient);
-    for (size_t i = 0; i < lot; i++) {
-        tc_pass *pass = tc_trainer_load(t, at->steps, i, 1, tc_stream_child(t->stream, "example", i));
-        const double loss = tc_pass_grad(pass, t->run.theta, t->run.state, p->one, NULL);
-        tc_trainer_count(t, pass, 1, loss, &tally);
-        add_clipped(t, p->one, t->gradient);
+    for (size_t done = 0; done < lot;) {
+        const int size = tc_passes_lot_part(t->batch, lot - done), count = least(size, lot - done);
+        add_part(t, p, done, count, size, &tally);
+        done += (size_t)count;
     }
     t->device->k->axpby(t->device, t->run.parameters, 1.0 / t->batch, t->gradient, 0, t->gradient);
     return tally;
@@ -113,7 +134,8 @@ static tc_tally gradient_by_batch(tc_trainer *t, void *own, int n) {
     const double loss = tc_pass_grad(pass, t->run.theta, t->run.state, p->one, NULL);
     tc_trainer_count(t, pass, n, loss, &tally);
     draw_noise(t, t->gradient);
-    add_clipped(t, p->one, t->gradient);
+    const double norm = sqrt(t->device->k->sum_power(t->device, t->run.parameters, 2, p->one));
+    t->device->k->axpby(t->device, t->run.parameters, factor(t, norm), p->one, 1, t->gradient);
     return tally;
 }
 
@@ -123,15 +145,16 @@ double tc_private_epsilon(const tc_trainer *t) {
                             t->options->dp_delta);
 }
 
-/* Between 1.5 and 34, by network (docs/performance.md). */
+/* Between 1.6 and 2.8, by network (docs/performance.md). */
 static double work_by_example(const tc_train_options *options) {
     (void)options;
-    return 13;
+    return 2;
 }
 
 const tc_variant tc_private = {.name = "DP-SGD",
                                .size = sizeof(private),
-                               .single = true,
+                               .want = TC_WANT_EACH,
+                               .lots = true,
                                .on = by_example,
                                .work = work_by_example,
                                .check = check_example,

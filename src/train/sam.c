@@ -9,8 +9,6 @@
  * the optimiser adds the decay at θ. Loss and accuracy are reported at θ. */
 #include "train/trainer.h"
 
-#include <math.h>
-
 typedef struct sam {
     void *there; /* θ + ε̂: device reals [p] */
 } sam;
@@ -28,20 +26,14 @@ static void release(const tc_trainer *t, void *own) {
     if (s->there) t->device->k->release(t->device, s->there);
 }
 
-static tc_tally gradient(tc_trainer *t, void *own, int n) {
+static void climb(const tc_trainer *t, const void *own, tc_pass *pass) {
     const sam *s = own;
-    const tc_kernels *k = t->device->k;
-    const size_t p = t->run.parameters;
-    tc_tally tally = {0};
-    tc_pass *pass = tc_trainer_load(t, t->run.at.epoch, (size_t)t->run.at.place, n, t->stream);
-    const double loss = tc_pass_grad(pass, t->run.theta, t->run.state, t->gradient, NULL);
-    tc_trainer_count(t, pass, n, loss, &tally);
-    const double norm = sqrt(k->sum_power(t->device, p, 2, t->gradient));
-    if (norm == 0) return tally; /* a stationary point: nowhere is up */
-    k->copy(t->device, p, t->run.theta, s->there);
-    k->axpby(t->device, p, t->options->sam_rho / norm, t->gradient, 1, s->there);
-    if (!isfinite(tc_pass_grad(pass, s->there, NULL, t->gradient, NULL))) tally.loss = NAN;
-    return tally;
+    const tc_train_state *run = &t->run;
+    tc_pass_grad_async(pass, run->theta, run->state, t->gradient, NULL);
+    tc_pass_tally(pass, t->count);
+    t->device->k->ascend(t->device, run->parameters, t->options->sam_rho, t->gradient, run->theta, s->there);
+    tc_pass_grad_async(pass, s->there, NULL, t->gradient, NULL);
+    tc_pass_watch(pass, t->count);
 }
 
 static double work(const tc_train_options *options) {
@@ -50,4 +42,4 @@ static double work(const tc_train_options *options) {
 }
 
 const tc_variant tc_sam = {
-    .name = "SAM", .size = sizeof(sam), .on = on, .work = work, .make = make, .release = release, .gradient = gradient};
+    .name = "SAM", .size = sizeof(sam), .on = on, .work = work, .make = make, .release = release, .climb = climb};

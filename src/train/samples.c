@@ -44,7 +44,7 @@ tc_status tc_samples_create(tc_device *device, const tc_view *view, const tc_tra
                             .kept = view->count,
                             .batch = batch};
     TC_TRY(tc_new(&samples->labels, view->count, sizeof *samples->labels, error));
-    TC_TRY(tc_new(&samples->order, view->count, sizeof *samples->order, error));
+    TC_TRY(tc_new(&samples->order, view->count + (size_t)batch, sizeof *samples->order, error));
     TC_TRY(tc_new(&samples->host_warp, (size_t)batch, sizeof *samples->host_warp, error));
     TC_TRY(tc_new(&samples->host_labels, (size_t)batch, sizeof *samples->host_labels, error));
     TC_TRY(device->k->allocate(device, (size_t)batch * sizeof *samples->index, &memory, error));
@@ -82,6 +82,7 @@ size_t tc_samples_draw_lot(tc_samples *samples, int64_t lot, double q) {
     size_t drawn = 0;
     for (size_t i = 0; i < samples->count; i++)
         if (tc_uniform_at(stream, i) < q) samples->order[drawn++] = (uint32_t)i;
+    for (int i = 0; drawn > 0 && i < samples->batch; i++) samples->order[drawn + (size_t)i] = samples->order[0];
     return drawn;
 }
 
@@ -97,7 +98,7 @@ void tc_samples_show(const tc_samples *samples, int n, tc_pass *pass) {
                                     data->mean, data->std, tc_pass_input(pass));
 }
 
-void tc_samples_load(tc_samples *samples, int64_t round, size_t from, int n, tc_pass *pass) {
+void tc_samples_bring(tc_samples *samples, int64_t round, size_t from, int n, tc_pass *pass) {
     tc_device *device = samples->device;
     const size_t count = (size_t)n;
     if (samples->augment) {
@@ -107,5 +108,4 @@ void tc_samples_load(tc_samples *samples, int64_t round, size_t from, int n, tc_
     for (int i = 0; i < n; i++) samples->host_labels[i] = samples->labels[samples->order[from + (size_t)i]];
     device->k->upload_bytes(device, samples->index, samples->order + from, count * sizeof *samples->index);
     device->k->upload_bytes(device, tc_pass_labels(pass), samples->host_labels, count * sizeof *samples->host_labels);
-    tc_samples_show(samples, n, pass);
 }

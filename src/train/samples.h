@@ -20,7 +20,7 @@ typedef struct tc_samples {
     bool augment;         /* crop or flip is on */
     uint8_t *images;      /* device [count][h][w][c] */
     int32_t *labels;      /* host [count] */
-    uint32_t *order;      /* host [count]: the epoch's permutation */
+    uint32_t *order;      /* host [count + batch]: the epoch's permutation; or a lot and what fills up its last pass */
     uint32_t *index;      /* device [batch] */
     tc_warp *warp;        /* device [batch] */
     tc_warp *host_warp;   /* [batch] */
@@ -34,14 +34,15 @@ void tc_samples_renew(tc_samples *samples, const tc_view *view);
 void tc_samples_free(tc_samples *samples);
 /* Shuffles those kept for `epoch`, counted from 0; sets how many they are. */
 void tc_samples_begin_epoch(tc_samples *samples, int64_t epoch);
-/* In the place of an epoch's order: each sample with probability q, for a lot of its own. Returns how many. */
+/* In the place of an epoch's order: each sample with probability q, for a lot of its own, and then, `batch` times, one
+ * of them that fills up a pass. Returns how many are in the lot. */
 size_t tc_samples_draw_lot(tc_samples *samples, int64_t lot, double q);
 /* How the sample at each of [from, from + n) of the order is shifted and flipped in this round. */
 void tc_samples_warps(const tc_samples *samples, int64_t round, size_t from, size_t n, tc_warp *warps);
-/* Samples [from, from + n) of the epoch's order: images to the pass's input, labels to its labels. The
+/* Samples [from, from + n) of the epoch's order, to be shown: index and warp, and labels to the pass's labels. The
  * augmentation is read at (round, place); round is the epoch, or the lot. */
-void tc_samples_load(tc_samples *samples, int64_t round, size_t from, int n, tc_pass *pass);
-/* Its last part: the n images of samples->index, warped by samples->warp where they are augmented, to the input. */
+void tc_samples_bring(tc_samples *samples, int64_t round, size_t from, int n, tc_pass *pass);
+/* The n images of samples->index, warped by samples->warp where they are augmented, to the input. */
 void tc_samples_show(const tc_samples *samples, int n, tc_pass *pass);
 
 #endif

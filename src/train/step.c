@@ -1,16 +1,37 @@
-/* step.c — the parts of a step that the plain gradient and the variants' share. */
+/* step.c — the parts of a step: those that a device can take by itself (plain.c calls them, too), and steps that the
+ * host takes one by one and waits for. */
 #include "train/trainer.h"
 
 #include <inttypes.h>
 #include <math.h>
 
+void tc_trainer_key(tc_stream stream, int64_t step, tc_pace *pace) {
+    pace->dropout = tc_stream_child(stream, "dropout", (uint64_t)step).key;
+    pace->variant = tc_stream_child(stream, "variant", (uint64_t)step).key;
+}
+
+void tc_trainer_show(const tc_trainer *t, tc_pass *pass, int n) {
+    tc_pass_set_pace(pass, t->pace);
+    tc_samples_show(&t->samples, n, pass);
+    tc_variants_change(t, pass, n);
+}
+
+void tc_trainer_climb(const tc_trainer *t, tc_pass *pass) {
+    if (tc_variants_climb(t, pass)) return;
+    tc_pass_grad_async(pass, t->run.theta, t->run.state, t->gradient, NULL);
+    tc_pass_tally(pass, t->count);
+}
+
 tc_pass *tc_trainer_load(tc_trainer *t, int64_t round, size_t from, int n, tc_stream stream) {
-    const uint64_t step = (uint64_t)t->run.at.steps;
+    const int64_t step = t->run.at.steps;
     tc_pass *pass = tc_passes_find(&t->passes, n);
-    tc_samples_load(&t->samples, round, from, n, pass);
-    tc_pass_set_stream(pass, tc_stream_child(stream, "dropout", step));
-    const tc_batch batch = {pass, n, t->samples.host_labels, tc_stream_child(stream, "variant", step)};
-    tc_variants_change(t, &batch);
+    tc_pace pace = {0};
+    tc_trainer_key(stream, step, &pace);
+    t->device->k->upload_bytes(t->device, t->pace, &pace, sizeof pace);
+    tc_samples_bring(&t->samples, round, from, n, pass);
+    tc_variants_draw(t, stream, step, 0, n, t->samples.host_labels);
+    tc_variants_bring(t, n);
+    tc_trainer_show(t, pass, n);
     return pass;
 }
 
@@ -28,18 +49,16 @@ void tc_trainer_count(tc_trainer *t, const tc_pass *pass, int n, double loss, tc
     tally->loss += loss * n;
 }
 
-static tc_tally plain(tc_trainer *t, int n) {
-    const tc_train_place *at = &t->run.at;
-    tc_tally tally = {0};
-    tc_pass *pass = tc_trainer_load(t, at->epoch, (size_t)at->place, n, t->stream);
-    const double loss = tc_pass_grad(pass, t->run.theta, t->run.state, t->gradient, NULL);
-    tc_trainer_count(t, pass, n, loss, &tally);
-    return tally;
-}
-
 tc_tally tc_trainer_gradient(tc_trainer *t, int n) {
+    const tc_kernels *k = t->device->k;
+    const tc_train_place *at = &t->run.at;
     tc_tally tally;
-    return tc_variants_gradient(t, n, &tally) ? tally : plain(t, n);
+    tc_count count = {0};
+    if (tc_variants_gradient(t, n, &tally)) return tally;
+    k->upload_bytes(t->device, t->count, &count, sizeof count);
+    tc_trainer_climb(t, tc_trainer_load(t, at->epoch, (size_t)at->place, n, t->stream));
+    k->download_bytes(t->device, &count, t->count, sizeof count);
+    return (tc_tally){.loss = count.loss, .seen = n, .correct = count.correct};
 }
 
 /* A device that runs ahead has gone on until somebody looked. */

@@ -39,7 +39,6 @@ done:
 /* Passes are made anew where the sizes change: between epochs, and only where samples are dropped. */
 tc_status tc_trainer_fit(tc_trainer *t, size_t kept, tc_error *error) {
     tc_status status = TC_OK;
-    tc_pass *single;
     tc_plain_forget(t);
     const size_t asked = (size_t)t->options->batch, batch = asked < kept ? asked : kept;
     tc_passes_free(&t->passes);
@@ -47,8 +46,8 @@ tc_status tc_trainer_fit(tc_trainer *t, size_t kept, tc_error *error) {
     t->batch = (int)batch;
     const bool lone = kept % batch == 1 && batch > 1;
     t->epoch_samples = lone && t->run.statistics > 0 ? kept - 1 : kept;
-    if (tc_variants_single(t->options))
-        TC_TRY(tc_passes_get(&t->passes, 1, &single, error));
+    if (tc_variants_lots(t->options))
+        TC_TRY(tc_passes_for_lots(&t->passes, t->batch, error));
     else
         TC_TRY(tc_passes_for(&t->passes, t->epoch_samples, t->batch, error));
 done:
@@ -76,6 +75,13 @@ done:
     return status;
 }
 
+static tc_status room(const tc_trainer *t, size_t bytes, void *pointer, tc_error *error) {
+    void *memory = NULL;
+    const tc_status status = t->device->k->allocate(t->device, bytes, &memory, error);
+    memcpy(pointer, &memory, sizeof memory);
+    return status;
+}
+
 tc_status tc_trainer_make(tc_trainer *t, const tc_weights *weights, tc_error *error) {
     tc_status status = TC_OK;
     const size_t count = t->view->count;
@@ -88,6 +94,8 @@ tc_status tc_trainer_make(tc_trainer *t, const tc_weights *weights, tc_error *er
     TC_TRY(tc_trainer_fit(t, count, error));
     TC_TRY(tc_samples_create(t->device, t->view, t->options, t->stream, t->batch, &t->samples, error));
     TC_TRY(tc_new(&t->logits, (size_t)t->batch * (size_t)tc_model_classes(t->model), sizeof *t->logits, error));
+    TC_TRY(room(t, sizeof *t->pace, &t->pace, error));
+    TC_TRY(room(t, sizeof *t->count, &t->count, error));
     TC_TRY(tc_variants_make(t, error));
     if (checkpoint_path(t))
         t->fingerprint = tc_train_fingerprint(t->device, t->model, t->view, t->options, t->stream, weights);
@@ -96,10 +104,10 @@ done:
 }
 
 void tc_trainer_free(tc_trainer *t) {
-    void *const vectors[] = {t->run.theta, t->run.state, t->gradient};
-    for (int i = 0; i < 3; i++)
-        if (vectors[i]) t->device->k->release(t->device, vectors[i]);
+    void *const held[] = {t->run.theta, t->run.state, t->gradient, t->pace, t->count};
     tc_plain_free(t);
+    for (size_t i = 0; i < sizeof held / sizeof *held; i++)
+        if (held[i]) t->device->k->release(t->device, held[i]);
     tc_variants_free(t);
     tc_optimiser_free(&t->run.optimiser);
     tc_passes_free(&t->passes);

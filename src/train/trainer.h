@@ -23,10 +23,13 @@ struct tc_trainer {
     tc_train_state run;
     tc_plain plain;
     void *gradient;                  /* device reals [p] */
+    tc_pace *pace;                   /* on the device: what this step reads, … */
+    tc_count *count;                 /* … and adds to */
     float *logits;                   /* host [batch][classes] */
     int batch;                       /* images of a step: min(options.batch, those kept) */
     size_t epoch_samples;            /* trained in an epoch: those kept, or all of them but a last single one */
     void *own[TC_MOST_VARIANTS];     /* what the variants that are on keep; NULL: off */
+    tc_rows rows[TC_MOST_VARIANTS];  /* and what was drawn for them */
     uint64_t fingerprint;            /* of the run, where checkpoints are kept */
     double started, reported, saved; /* clock readings */
     double trained;                  /* images, by this process */
@@ -39,8 +42,15 @@ tc_status tc_trainer_check(const tc_trainer *trainer, tc_error *error);
 /* Everything that the steps need; device, model, view, options, hooks and stream are set. Free in any case. */
 tc_status tc_trainer_make(tc_trainer *trainer, const tc_weights *weights, tc_error *error);
 void tc_trainer_free(tc_trainer *trainer);
-/* Samples [from, from + n) of the order, as every variant that is on changes them, in the pass of n images. `round`
- * says which augmentation (tc_samples_load); random numbers come from `stream` at this step. */
+/* The keys of the streams of step number `step`. */
+void tc_trainer_key(tc_stream stream, int64_t step, tc_pace *pace);
+/* The parts of a step that are kernels alone, for who has put labels, pace and rows where they belong: the images of
+ * samples.index, as every variant that is on changes them, into the pass; and then the gradient, which adds to the
+ * count. */
+void tc_trainer_show(const tc_trainer *trainer, tc_pass *pass, int n);
+void tc_trainer_climb(const tc_trainer *trainer, tc_pass *pass);
+/* Samples [from, from + n) of the order, shown in the pass of n images. `round` says which augmentation
+ * (tc_samples_bring); random numbers come from `stream` at this step. */
 tc_pass *tc_trainer_load(tc_trainer *trainer, int64_t round, size_t from, int n, tc_stream stream);
 /* Adds what the pass, after its gradient, says of its n images to the tally. */
 void tc_trainer_count(tc_trainer *trainer, const tc_pass *pass, int n, double loss, tc_tally *tally);

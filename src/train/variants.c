@@ -27,9 +27,9 @@ void tc_variants_want(const tc_train_options *options, tc_pass_options *pass) {
     }
 }
 
-bool tc_variants_single(const tc_train_options *options) {
+bool tc_variants_lots(const tc_train_options *options) {
     for (int i = 0; i < VARIANTS; i++)
-        if (table[i]->single && table[i]->on(options)) return true;
+        if (table[i]->lots && table[i]->on(options)) return true;
     return false;
 }
 
@@ -40,11 +40,23 @@ double tc_train_work(const tc_train_options *options) {
     return work;
 }
 
+/* ---- what those that are on keep ---- */
+
+static tc_status make_rows(const tc_trainer *t, size_t row, tc_rows *rows, tc_error *error) {
+    tc_status status = TC_OK;
+    TC_TRY(tc_new(&rows->host, t->samples.count, row, error));
+    TC_TRY(t->device->k->allocate(t->device, t->samples.count * row, &rows->all, error));
+    TC_TRY(t->device->k->allocate(t->device, (size_t)t->batch * row, &rows->now, error));
+done:
+    return status;
+}
+
 tc_status tc_variants_make(tc_trainer *trainer, tc_error *error) {
     tc_status status = TC_OK;
     for (int i = 0; i < VARIANTS; i++) {
         if (!table[i]->on(trainer->options)) continue;
         TC_TRY(tc_new(&trainer->own[i], 1, table[i]->size, error));
+        if (table[i]->row) TC_TRY(make_rows(trainer, table[i]->row, &trainer->rows[i], error));
         if (table[i]->make) TC_TRY(table[i]->make(trainer, trainer->own[i], error));
     }
 done:
@@ -52,22 +64,68 @@ done:
 }
 
 void tc_variants_free(tc_trainer *trainer) {
+    const tc_kernels *k = trainer->device->k;
     for (int i = 0; i < VARIANTS; i++) {
+        tc_rows *rows = &trainer->rows[i];
         if (trainer->own[i] && table[i]->release) table[i]->release(trainer, trainer->own[i]);
+        if (rows->all) k->release(trainer->device, rows->all);
+        if (rows->now) k->release(trainer->device, rows->now);
+        free(rows->host);
         free(trainer->own[i]);
+        *rows = (tc_rows){0};
         trainer->own[i] = NULL;
     }
 }
 
-bool tc_variants_any(const tc_trainer *trainer) {
+/* ---- a step ---- */
+
+bool tc_variants_resident(const tc_trainer *trainer) {
     for (int i = 0; i < VARIANTS; i++)
-        if (trainer->own[i]) return true;
-    return false;
+        if (trainer->own[i] && table[i]->gradient) return false;
+    return true;
 }
 
-void tc_variants_change(const tc_trainer *trainer, const tc_batch *batch) {
+void tc_variants_draw(const tc_trainer *trainer, tc_stream stream, int64_t step, size_t place, int n, int32_t *labels) {
+    const tc_drawing drawing = {n, labels, tc_stream_child(stream, "variant", (uint64_t)step)};
     for (int i = 0; i < VARIANTS; i++)
-        if (trainer->own[i] && table[i]->change) table[i]->change(trainer, trainer->own[i], batch);
+        if (trainer->own[i] && table[i]->draw)
+            table[i]->draw(trainer, trainer->own[i], &drawing, trainer->rows[i].host + place * table[i]->row);
+}
+
+void tc_variants_bring_epoch(const tc_trainer *trainer, size_t n) {
+    for (int i = 0; i < VARIANTS; i++)
+        if (trainer->rows[i].all)
+            trainer->device->k->upload_bytes(trainer->device, trainer->rows[i].all, trainer->rows[i].host,
+                                             n * table[i]->row);
+}
+
+void tc_variants_fetch(const tc_trainer *trainer, const tc_walk *walk, int n) {
+    for (int i = 0; i < VARIANTS; i++)
+        if (trainer->rows[i].all)
+            trainer->device->k->next_rows(trainer->device, walk, n, table[i]->row, trainer->rows[i].all,
+                                          trainer->rows[i].now);
+}
+
+void tc_variants_bring(const tc_trainer *trainer, int n) {
+    for (int i = 0; i < VARIANTS; i++)
+        if (trainer->rows[i].now)
+            trainer->device->k->upload_bytes(trainer->device, trainer->rows[i].now, trainer->rows[i].host,
+                                             (size_t)n * table[i]->row);
+}
+
+void tc_variants_change(const tc_trainer *trainer, tc_pass *pass, int n) {
+    for (int i = 0; i < VARIANTS; i++)
+        if (trainer->own[i] && table[i]->change)
+            table[i]->change(trainer, trainer->own[i], &(tc_batch){pass, n, trainer->rows[i].now});
+}
+
+bool tc_variants_climb(const tc_trainer *trainer, tc_pass *pass) {
+    for (int i = 0; i < VARIANTS; i++) {
+        if (!trainer->own[i] || !table[i]->climb) continue;
+        table[i]->climb(trainer, trainer->own[i], pass);
+        return true;
+    }
+    return false;
 }
 
 bool tc_variants_gradient(tc_trainer *trainer, int n, tc_tally *tally) {

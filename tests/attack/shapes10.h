@@ -125,6 +125,34 @@ static inline tc_poison *shapes10_noise(shapes10 *f, const char *distribution, u
     return shapes10_craft(f, &tc_random_noise, (const char *const[]){distribution, NULL}, seed);
 }
 
+/* Of the targets under a victim's weights: the share that is taken for the intended class, and by how much they are, on
+ * average (below zero: are not). */
+typedef struct aim {
+    double success, margin;
+} aim;
+
+static inline aim shapes10_aim(shapes10 *f, const tc_weights *weights) {
+    tc_error error;
+    aim a = {0};
+    const size_t targets = f->threat.targets;
+    const int wanted = f->threat.intended_class;
+    uint8_t *images = malloc(targets * tc_dataset_image_bytes(f->data));
+    float *logits = malloc(targets * CLASSES * sizeof *logits);
+    tc_threat_targets(f->data, &f->threat, images);
+    must(tc_predict(f->device, f->model, weights, f->data, images, targets, logits, &error));
+    for (size_t t = 0; t < targets; t++) {
+        const float *z = logits + t * CLASSES;
+        double rival = -INFINITY;
+        for (int c = 0; c < CLASSES; c++)
+            if (c != wanted) rival = fmax(rival, z[c]);
+        a.success += (double)(z[wanted] > rival) / (double)targets;
+        a.margin += (z[wanted] - rival) / (double)targets;
+    }
+    free(logits);
+    free(images);
+    return a;
+}
+
 /* Of pairs: the mean of what one has over the other, and its standard error. */
 typedef struct lead {
     double mean, error;

@@ -1,37 +1,22 @@
 /* Attacks on shapes10 against random noise of the same size in the same images: several threats, and for each a pair of
  * victims that go on from the same network over the same order of samples, which leaves chance little to say. Poison
- * Frogs, Bullseye Polytope and MetaPoison have this in their own tests, the un-targeted ones in test_unlearnable.c. */
+ * Frogs, Bullseye Polytope and MetaPoison have this in their own tests, the un-targeted ones in test_unlearnable.c and
+ * test_shortcuts_taken.c, and Hidden Trigger, which is made for other victims, in test_last_layer.c. */
 #include "shapes10.h"
 
-enum { MOST_THREATS = 6 };
+enum { MOST_THREATS = 4 };
 
 typedef struct verdict {
-    double success[MOST_THREATS], margin[MOST_THREATS]; /* share of the targets that are taken for the intended class;
-                                                           by how much they are, on average */
+    double success[MOST_THREATS], margin[MOST_THREATS];
 } verdict;
 
 static void judge(shapes10 *f, const tc_poison *poison, int i, verdict *v) {
-    tc_error error;
     tc_weights weights;
-    const size_t targets = f->threat.targets;
-    const int wanted = f->threat.intended_class;
-    uint8_t *images = malloc(targets * tc_dataset_image_bytes(f->data));
-    float *logits = malloc(targets * CLASSES * sizeof *logits);
     shapes10_go_on(f, poison, 100 + (uint64_t)i, &weights);
-    tc_threat_targets(f->data, &f->threat, images);
-    must(tc_predict(f->device, f->model, &weights, f->data, images, targets, logits, &error));
-    v->success[i] = v->margin[i] = 0;
-    for (size_t t = 0; t < targets; t++) {
-        const float *z = logits + t * CLASSES;
-        double rival = -INFINITY;
-        for (int c = 0; c < CLASSES; c++)
-            if (c != wanted) rival = fmax(rival, z[c]);
-        v->success[i] += (double)(z[wanted] > rival) / (double)targets;
-        v->margin[i] += (z[wanted] - rival) / (double)targets;
-    }
+    const aim a = shapes10_aim(f, &weights);
+    v->success[i] = a.success;
+    v->margin[i] = a.margin;
     tc_weights_free(&weights);
-    free(logits);
-    free(images);
 }
 
 /* One of a few sets of threats and what the control reaches on each, which is the same for every method. */
@@ -85,15 +70,6 @@ static void sleeper_agent_wins(void **state) {
     assert_true(l.margin.mean > 2 * l.margin.error);
 }
 
-/* It is made for victims that keep their features and train a new classifier (its own test has one where that is
- * nearly so). Where features move, as here, the targets come nearer to the intended class but do not reach it; nor do
- * they in SAPA's table, 3.5 % at ε = 16. So what is held here is the margin. */
-static void hidden_trigger_comes_nearer(void **state) {
-    static const char *const settings[] = {"steps=100", NULL};
-    const leads l = compare(*state, &tc_hidden_trigger, settings, &backdoor, 6);
-    assert_true(l.margin.mean > 0 && l.margin.mean > l.margin.error);
-}
-
 static void clean_label_wins(void **state) {
     static const char *const settings[] = {"steps=20", NULL};
     const leads l = compare(*state, &tc_clean_label, settings, &backdoor, 4);
@@ -111,7 +87,6 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradient_matching_wins),
         cmocka_unit_test(sleeper_agent_wins),
-        cmocka_unit_test(hidden_trigger_comes_nearer),
         cmocka_unit_test(clean_label_wins),
         cmocka_unit_test(badnets_wins),
     };

@@ -6,6 +6,7 @@
 static void test_gelu(void **state) {
     (void)state;
     enum { N = 40001 };
+    const tc_shape all = tc_nhwc(1, 1, 1, N);
     float *points = malloc(N * sizeof *points);
     double *result[2];
     for (int i = 0; i < N; i++) points[i] = (float)(i - N / 2) / 1000; /* −20 … 20 */
@@ -13,9 +14,9 @@ static void test_gelu(void **state) {
     BOTH(d) {
         ON(d, upload_float, x.at[d], points, N);
         ON(d, fill, N, 1, one.at[d]);
-        ON(d, activation, TC_GELU, 0, N, x.at[d], y.at[d]);
-        ON(d, activation_backward, TC_GELU, 0, N, x.at[d], y.at[d], (tc_sum){1, {one.at[d]}}, slope.at[d]);
-        ON(d, activation_backward_tangent, TC_GELU, 0, N, x.at[d], y.at[d], one.at[d], (tc_sum){1, {one.at[d]}},
+        ON(d, activation, TC_GELU, 0, all, x.at[d], y.at[d]);
+        ON(d, activation_backward, TC_GELU, 0, all, x.at[d], y.at[d], (tc_sum){1, {one.at[d]}}, slope.at[d]);
+        ON(d, activation_backward_tangent, TC_GELU, 0, all, x.at[d], y.at[d], one.at[d], (tc_sum){1, {one.at[d]}},
            (tc_sum){1, {zero.at[d]}}, bend.at[d]);
         result[d] = malloc(N * sizeof *result[d]);
     }

@@ -23,7 +23,8 @@ static void steps_fetch_their_own(void **state) {
         answers[i] = i * i % 11;
         warps[i] = (tc_warp){(float)i, (float)-i, i % 2};
     }
-    for (int i = 0; i < STEPS; i++) paces[i] = (tc_pace){0.1 * i, 1 + i, 2 + i, 3 + i, (uint64_t)i << 40 | 5};
+    for (int i = 0; i < STEPS; i++)
+        paces[i] = (tc_pace){0.1 * i, 1 + i, 2 + i, 3 + i, (uint64_t)i << 40 | 5, (uint64_t)i + 9};
     for (int with = 0; with < 2; with++) {
         const pair o = raw(order, sizeof order), a = raw(answers, sizeof answers), w = raw(warps, sizeof warps),
                    p = raw(paces, sizeof paces), c = raw(NULL, sizeof(tc_count)), own_index = raw(NULL, sizeof index),
@@ -140,6 +141,123 @@ static void numbers_may_lie_on_the_device(void **state) {
     same(mask2, "dropout at a pace");
 }
 
+/* Of a table with so many bytes a sample, each step fetches its own, the last one fewer. */
+static void steps_fetch_their_rows(void **state) {
+    (void)state;
+    enum { SIZE = 12 };
+    uint8_t rows[IMAGES * SIZE], now[BATCH * SIZE] = {0};
+    for (int i = 0; i < IMAGES * SIZE; i++) rows[i] = (uint8_t)(i * 37 + i / 256);
+    const pair all = raw(rows, sizeof rows), part = raw(NULL, sizeof now), c = raw(NULL, sizeof(tc_count));
+    for (int step = 0; step < STEPS; step++) {
+        const int from = step * BATCH, n = IMAGES - from < BATCH ? IMAGES - from : BATCH;
+        const tc_count count = {.steps = step};
+        memcpy(now, rows + from * SIZE, (size_t)(n * SIZE));
+        BOTH(d) {
+            const tc_walk walk = {.batch = BATCH, .count = c.at[d]};
+            ON(d, upload_bytes, c.at[d], &count, sizeof count);
+            ON(d, next_rows, &walk, n, SIZE, all.at[d], part.at[d]);
+            expect(d, part, now, sizeof now, "rows");
+        }
+    }
+}
+
+/* The loss of the count is let alone by numbers, and none any more after one that is none. */
+static void what_is_no_number_is_noticed(void **state) {
+    (void)state;
+    enum { N = 300 };
+    static const float wrong[] = {INFINITY, -INFINITY, NAN};
+    const tc_count start = {.steps = 4, .correct = 11, .loss = 0.7};
+    const pair counts = raw(&start, sizeof start);
+    for (int w = -1; w < 3; w++) {
+        const pair losses = filled(N, 0, 3);
+        BOTH(d) {
+            tc_count found;
+            if (w >= 0) ON(d, upload_float, tc_at(device[d], losses.at[d], 17), wrong + w, 1);
+            ON(d, upload_bytes, counts.at[d], &start, sizeof start);
+            ON(d, watch, N, losses.at[d], counts.at[d]);
+            ON(d, download_bytes, &found, counts.at[d], sizeof found);
+            assert_int_equal(found.steps, start.steps);
+            assert_int_equal(found.correct, start.correct);
+            assert_true(w < 0 ? found.loss == start.loss : isnan(found.loss));
+        }
+    }
+}
+
+/* Noise from a key on the device is that of the stream the host would have named. */
+static void noise_comes_from_the_pace(void **state) {
+    (void)state;
+    enum { N = 1001 };
+    const tc_stream parent = tc_stream_make(77);
+    const pair pace = raw(&(tc_pace){.variant = parent.key, .dropout = 5}, sizeof(tc_pace));
+    const pair given = garbage(N), found = garbage(N);
+    BOTH(d) {
+        double a[N], b[N];
+        ON(d, uniform, N, tc_stream_child(parent, "some purpose", 0), -3, 5, given.at[d]);
+        ON(d, uniform_paced, N, pace.at[d], "some purpose", -3, 5, found.at[d]);
+        ON(d, download_double, a, given.at[d], N);
+        ON(d, download_double, b, found.at[d], N);
+        assert_memory_equal(a, b, sizeof a);
+    }
+}
+
+/* Against the sums that the host can ask for. */
+static void lengths_stay_on_the_device(void **state) {
+    (void)state;
+    enum { N = 1003 };
+    const pair zero = empty(N), t = noise(N), x = noise(N), y = garbage(N), u = garbage(N);
+    for (int vanished = 0; vanished < 2; vanished++) {
+        const pair g = vanished ? zero : noise(N);
+        double direction[2][N], slope[N], target[N];
+        BOTH(d) {
+            double there[N], from[N], phi = 0.25;
+            const double size = sqrt(ON(d, dot, N, g.at[d], g.at[d])), norm = sqrt(ON(d, dot, N, t.at[d], t.at[d]));
+            const double along = ON(d, dot, N, t.at[d], g.at[d]);
+            const pair total = raw(&phi, sizeof phi);
+            ON(d, ascend, N, 0.3, g.at[d], x.at[d], y.at[d]);
+            ON(d, download_double, there, y.at[d], N);
+            ON(d, download_double, from, x.at[d], N);
+            ON(d, download_double, slope, g.at[d], N);
+            ON(d, download_double, target, t.at[d], N);
+            for (int i = 0; i < N; i++)
+                assert_float_equal(there[i], vanished ? from[i] : from[i] + 0.3 * slope[i] / size, 2e-6);
+            ON(d, cosine, N, norm, t.at[d], g.at[d], NULL, total.at[d]);
+            ON(d, cosine, N, norm, t.at[d], g.at[d], u.at[d], total.at[d]);
+            ON(d, download_bytes, &phi, total.at[d], sizeof phi);
+            ON(d, download_double, direction[d], u.at[d], N);
+            const double expected = vanished ? 1 : 1 - along / (norm * size);
+            assert_float_equal(phi, 0.25 + 2 * expected, 1e-12);
+            for (int i = 0; i < N; i++) {
+                const double here =
+                    vanished ? 0 : -target[i] / (norm * size) + along / (norm * size * size * size) * slope[i];
+                assert_float_equal(direction[d][i], here, 1e-7);
+            }
+        }
+    }
+}
+
+/* A batch whose samples keep unequal shares of their own label, some with a partner of the same class. */
+static void labels_are_blended(void **state) {
+    (void)state;
+    tc_target targets[IMAGES];
+    int32_t answers[IMAGES];
+    float expected[IMAGES * CLASSES] = {0};
+    for (int i = 0; i < IMAGES; i++) {
+        const float share = (float)(1 - 0.01 * i);
+        targets[i] = (tc_target){{i * 5 % CLASSES, i % 4 ? i * 3 % CLASSES : i * 5 % CLASSES}, {share, 1 - share}};
+        answers[i] = targets[i].label[0];
+        expected[i * CLASSES + targets[i].label[0]] += share;
+        expected[i * CLASSES + targets[i].label[1]] += 1 - share;
+    }
+    const pair t = raw(targets, sizeof targets), labels = raw(NULL, sizeof answers), soft = garbage(IMAGES * CLASSES);
+    BOTH(d) {
+        float found[IMAGES * CLASSES];
+        ON(d, blend_labels, IMAGES, CLASSES, t.at[d], labels.at[d], soft.at[d]);
+        ON(d, download_float, found, soft.at[d], IMAGES * CLASSES);
+        assert_memory_equal(found, expected, sizeof found);
+        expect(d, labels, answers, sizeof answers, "labels");
+    }
+}
+
 /* What was recorded has not happened; each replay does it, with what lies at its places then. What cannot be recorded
  * is refused and leaves the device well. */
 static void recordings_are_replayed(void **state) {
@@ -185,9 +303,10 @@ static void recordings_are_replayed(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        PAIR_TEST(steps_fetch_their_own),
-        PAIR_TEST(the_count_is_the_hosts),
-        PAIR_TEST(numbers_may_lie_on_the_device),
+        PAIR_TEST(steps_fetch_their_own),         PAIR_TEST(the_count_is_the_hosts),
+        PAIR_TEST(numbers_may_lie_on_the_device), PAIR_TEST(steps_fetch_their_rows),
+        PAIR_TEST(what_is_no_number_is_noticed),  PAIR_TEST(noise_comes_from_the_pace),
+        PAIR_TEST(lengths_stay_on_the_device),    PAIR_TEST(labels_are_blended),
         PAIR_TEST(recordings_are_replayed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

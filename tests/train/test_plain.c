@@ -1,5 +1,6 @@
-/* Plain steps as a device takes them by itself, recorded where it can: the same bits as steps called one by one, whole
- * or in pieces, without a wait inside an epoch. On `cpu`, or what TOCSIN_TEST_DEVICE says. */
+/* Steps as a device takes them by itself, plain and with every variant that can do without the host, recorded where it
+ * can: the same bits as steps called one by one, whole or in pieces, without a wait inside an epoch. On `cpu`, or what
+ * TOCSIN_TEST_DEVICE says. */
 #include "running.h"
 
 #include "train/trainer.h"
@@ -31,7 +32,7 @@ static tc_model *perceptron(const tc_dataset *data) {
 typedef struct variety {
     const char *name;
     bool convolutions; /* and batch normalisation; else the perceptron */
-    const char *settings[4];
+    const char *settings[5];
 } variety;
 
 static const variety varieties[] = {
@@ -39,6 +40,14 @@ static const variety varieties[] = {
     {"sgd without momentum or augmentation", false, {"momentum=0", "crop=0", "flip=false"}},
     {"adamw", false, {"optimiser=adamw", "rate=0.01", "weight_decay=0.1"}},
     {"adam", true, {"optimiser=adam", "rate=0.01"}},
+    {"cyclic", false, {"schedule=cyclic", "warmup=0"}},
+    {"Cut-Out", false, {"cutout=3"}},
+    {"Mix-Up", false, {"mixup=1"}},
+    {"CutMix in some batches", false, {"cutmix=1", "cutmix_probability=0.5"}},
+    {"all three", false, {"cutout=3", "mixup=0.4", "cutmix=0.7"}},
+    {"SAM", true, {"sam_rho=0.05"}},
+    {"adversarial, with dropout", false, {"adversarial_epsilon=4", "adversarial_steps=2", "flip=false"}},
+    {"SAM on mixed attacks", false, {"sam_rho=0.05", "mixup=1", "adversarial_epsilon=4", "adversarial_steps=1"}},
 };
 enum { VARIETIES = sizeof varieties / sizeof *varieties, SAMPLES = 70, EPOCHS = 4, STEPS = 5 };
 
@@ -83,6 +92,11 @@ static double count_dot(tc_device *device, size_t count, const void *x, const vo
     return real_table->dot(device, count, x, y);
 }
 
+static double count_sum_power(tc_device *device, size_t count, double p, const void *x) {
+    waits++;
+    return real_table->sum_power(device, count, p, x);
+}
+
 static void count_replay(tc_device *device, tc_recording *recording) {
     replays++;
     real_table->replay(device, recording);
@@ -107,6 +121,7 @@ static void watch_table(setup *s) {
     table.download_float = count_download_float;
     table.sum = count_sum;
     table.dot = count_dot;
+    table.sum_power = count_sum_power;
     if (table.replay) table.replay = count_replay;
     if (table.record_end) table.record_end = count_record_end;
     s->device->k = &table;
@@ -122,7 +137,7 @@ static void forget_recording(setup *s) {
 
 /* ---- tests ---- */
 
-/* A training as the variants' steps are taken: everything brought by the host, every number waited for. */
+/* A training in steps that the host takes one by one: everything brought by it, every number waited for. */
 static tc_train_result by_hand(setup *s, tc_weights *weights) {
     tc_error error;
     tc_train_result result = {0};

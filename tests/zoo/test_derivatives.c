@@ -1,6 +1,6 @@
 /* Every network of the zoo, at small width, in both modes: derivatives against differences of themselves on the oracle,
- * and the fast backend against the oracle. */
-#include "../nn/checks.h"
+ * and the fast backend against the oracle; gradients of single images. */
+#include "../nn/each.h"
 
 #include "zoo/zoo.h"
 
@@ -14,6 +14,7 @@ static const struct network {
     {"mlp", {"width=9", "dropout=0.3"}, 4, 1},
     {"lenet", {"width=3"}, 12, 2},
     {"cnn", {"width=3"}, 8, 1},
+    {"cnn", {"width=16"}, 8, 2}, /* in panels on cpu */
     {"cnn-cifar", {"width=2"}, 32, 1},
     {"convnet", {"width=3"}, 10, 3},
     {"vgg11", {"width=2"}, 32, 1},
@@ -82,9 +83,17 @@ static void test_backends(void **state) {
     }
 }
 
+static void test_each(void **state) {
+    for (int i = 0; i < NETWORKS; i++) {
+        tc_model *model = build(&networks[i]);
+        check_each(*state, model);
+        tc_model_free(model);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest of_the_oracle[] = {cmocka_unit_test(test_all_are_here), cmocka_unit_test(test_differences)};
-    const struct CMUnitTest of_both[] = {cmocka_unit_test(test_backends)};
+    const struct CMUnitTest of_both[] = {cmocka_unit_test(test_backends), cmocka_unit_test(test_each)};
     const int failed = oracle_is_proved() ? 0 : cmocka_run_group_tests(of_the_oracle, open_devices, close_devices);
     return failed + cmocka_run_group_tests(of_both, open_devices, close_devices);
 }

@@ -52,12 +52,12 @@ static double step_size(const tc_brew *b, int64_t step) {
     return tc_decayed(rate, o->decay, step, o->steps);
 }
 
-double tc_brew_step(tc_brew *b, tc_stream stream, int64_t step) {
+void tc_brew_step(tc_brew *b, tc_stream stream, int64_t step, double *loss) {
     tc_lens_draw(&b->lens, tc_stream_child(stream, "augment", (uint64_t)step));
     tc_perturbation_apply(&b->delta);
-    const double loss = tc_ensemble_match(&b->surrogates, &b->lens, b->delta.pixels, b->labels, b->descent.gradient);
+    tc_ensemble_match(&b->surrogates, &b->lens, b->delta.pixels, b->labels, b->descent.gradient);
     tc_descent_step(&b->descent, step_size(b, step), step, true);
-    return loss;
+    if (loss) *loss = tc_ensemble_phi(&b->surrogates);
 }
 
 double tc_brew_step_work(const tc_craft_job *job) {
@@ -69,7 +69,8 @@ double tc_brew_step_work(const tc_craft_job *job) {
 /* Of the 8-bit images in delta.pixels. */
 static double final_loss(tc_brew *b) {
     tc_lens_draw(&b->lens, tc_stream_child(b->job->stream, "final", 0));
-    return tc_ensemble_match(&b->surrogates, &b->lens, b->delta.pixels, b->labels, NULL);
+    tc_ensemble_match(&b->surrogates, &b->lens, b->delta.pixels, b->labels, NULL);
+    return tc_ensemble_phi(&b->surrogates);
 }
 
 double tc_brew_round(tc_brew *b, uint8_t *images) {

@@ -61,8 +61,8 @@ void tc_brew_keep(tc_brew *brew, bool weights, tc_snapshot *snapshot);
 
 /* A new attempt from noise. */
 void tc_brew_start(tc_brew *brew, tc_stream stream);
-/* Step `step`, from 0, of the attempt with that stream; returns φ as it was before. */
-double tc_brew_step(tc_brew *brew, tc_stream stream, int64_t step);
+/* Step `step`, from 0, of the attempt with that stream; *loss := φ as it was before. NULL: nobody waits for it. */
+void tc_brew_step(tc_brew *brew, tc_stream stream, int64_t step, double *loss);
 /* images := the 8-bit poisons; returns their φ, as tc_brew_loss gives it. */
 double tc_brew_round(tc_brew *brew, uint8_t *images);
 /* φ of any 8-bit images [poisons][h][w][c] under one draw of T, the same for every attempt of the job: it is the

@@ -12,7 +12,7 @@ enum { OWN_PIECES = 3, PIECES_OF_AN_EYE = 1 };
 tc_status tc_drive_create(const tc_craft_job *job, const tc_attack *method, const void *options, bool class_wise,
                           size_t batch, double shift, bool flip, int count, int more, tc_drive *s, tc_error *error) {
     tc_status status = TC_OK;
-    *s = (tc_drive){.job = job, .method = method, .count = count};
+    *s = (tc_drive){.job = job, .method = method, .count = count, .loss = NAN};
     TC_TRY(tc_new(&s->eyes, (size_t)count, sizeof *s->eyes, error));
     TC_TRY(tc_crowd_create(job->device, job->dataset, job->threat, class_wise, batch, shift, flip, &s->crowd, error));
     TC_TRY(tc_snapshot_create(job, method, options, OWN_PIECES + count * PIECES_OF_AN_EYE + more, &s->snapshot, error));
@@ -140,16 +140,18 @@ tc_status tc_drive_move(tc_drive *s, int64_t steps, double length, tc_stream str
     tc_status status = TC_OK;
     const double work = work_of_a_step(s) * (double)s->crowd.n;
     for (int64_t step = 0; step < steps; step++) {
-        double loss = 0;
+        const bool looks = step + 1 == steps || tc_craft_looks(&s->snapshot);
+        double sum = 0;
         tc_lens_draw(&s->crowd.lens, tc_stream_child(stream, "step", (uint64_t)step));
-        for (int i = 0; i < s->count; i++) loss += tc_onlooker_look(&s->eyes[i], 1.0 / s->count) / s->count;
-        if (!isfinite(loss))
+        for (int i = 0; i < s->count; i++) tc_onlooker_look(&s->eyes[i], 1.0 / s->count, looks ? &sum : NULL);
+        if (!isfinite(sum))
             TC_RAISE(TC_FAILED,
                      "%s: the loss is not a number; take a smaller rho or sigma, or train the network otherwise",
                      s->method->name);
         tc_crowd_step(&s->crowd, length);
         s->at.steps++;
-        TC_TRY(tc_drive_tell(s, work, loss, error));
+        if (looks) s->loss = sum / s->count;
+        TC_TRY(tc_drive_tell(s, work, s->loss, error));
     }
 done:
     return status;

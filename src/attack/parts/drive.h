@@ -35,7 +35,8 @@ typedef struct tc_drive {
     tc_onlooker *eyes; /* [count] */
     int count;
     tc_drive_place at;
-    double all; /* work */
+    double all;  /* work */
+    double loss; /* of the last step that was looked at */
     /* What a snapshot says: `at` and the eyes' counters as they were at the last mark, for what was done since is done
      * again. */
     tc_drive_place mark;

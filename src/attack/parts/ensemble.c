@@ -62,10 +62,13 @@ done:
 
 tc_status tc_ensemble_create(const tc_craft_job *job, size_t batch, double memory, tc_ensemble *e, tc_error *error) {
     tc_status status = TC_OK;
+    void *phi = NULL;
     *e = (tc_ensemble){.job = job, .batch = batch, .memory = memory};
     if (job->surrogate_count < 1) TC_RAISE(TC_INVALID, "attack: no surrogate is given; train one first");
     TC_TRY(tc_new(&e->passes, (size_t)job->surrogate_count, sizeof *e->passes, error));
     TC_TRY(tc_new(&e->matcher, (size_t)job->surrogate_count, sizeof *e->matcher, error));
+    TC_TRY(job->device->k->allocate(job->device, sizeof *e->phi, &phi, error));
+    e->phi = phi;
     for (int i = 0; i < job->surrogate_count; i++) TC_TRY(make_matcher(e, i, error));
 done:
     if (status != TC_OK) tc_ensemble_free(e);
@@ -77,6 +80,7 @@ void tc_ensemble_free(tc_ensemble *e) {
     for (int i = 0; e->matcher && i < count; i++)
         if (e->matcher[i].device) tc_matcher_free(&e->matcher[i]);
     for (int i = 0; e->passes && i < count; i++) tc_passes_free(&e->passes[i]);
+    if (e->phi) e->job->device->k->release(e->job->device, e->phi);
     free(e->passes);
     free(e->matcher);
     *e = (tc_ensemble){0};
@@ -149,22 +153,26 @@ void tc_ensemble_replace(tc_ensemble *e, int i, const tc_weights *weights) {
 
 /* ---- matching ---- */
 
-double tc_ensemble_match(tc_ensemble *e, const tc_lens *lens, const void *pixels, const int32_t *labels,
-                         void *dpixels) {
+void tc_ensemble_match(tc_ensemble *e, const tc_lens *lens, const void *pixels, const int32_t *labels, void *dpixels) {
     tc_device *device = e->job->device;
     const int surrogates = e->job->surrogate_count;
     const size_t image = tc_dataset_image_bytes(e->job->dataset);
-    double sum = 0;
-    int terms = 0;
+    const double none = 0;
+    device->k->upload_bytes(device, e->phi, &none, sizeof none);
+    e->terms = 0;
     if (dpixels) device->k->fill(device, lens->count * image, 0, dpixels);
     for (size_t from = 0; from < lens->count; from += e->batch) {
         const size_t left = lens->count - from;
         const tc_match_batch batch = {lens, pixels, labels, from, left < e->batch ? left : e->batch};
-        for (int i = 0; i < surrogates; i++, terms++)
-            sum += dpixels ? tc_match_gradient(&e->matcher[i], &batch, 1.0 / surrogates, dpixels)
-                           : tc_match_loss(&e->matcher[i], &batch);
+        for (int i = 0; i < surrogates; i++, e->terms++)
+            tc_match(&e->matcher[i], &batch, 1.0 / surrogates, dpixels, e->phi);
     }
-    return sum / terms;
+}
+
+double tc_ensemble_phi(const tc_ensemble *e) {
+    double sum = 0;
+    e->job->device->k->download_bytes(e->job->device, &sum, e->phi, sizeof sum);
+    return sum / e->terms;
 }
 
 void tc_ensemble_keep(tc_ensemble *e, bool weights, tc_snapshot *snapshot) {

@@ -15,6 +15,8 @@ typedef struct tc_ensemble {
     int piece;           /* the most images of one pass, over all surrogates */
     tc_passes *passes;   /* [K]; empty where an earlier surrogate has the same model */
     tc_matcher *matcher; /* [K] */
+    double *phi;         /* on the device: what the last match came to, over … */
+    int terms;           /* … so many surrogates and batches */
     int64_t gradients;   /* spent on the objective */
 } tc_ensemble;
 
@@ -31,10 +33,11 @@ tc_status tc_ensemble_aim_at(tc_ensemble *ensemble, const tc_sharpness_options *
 /* Surrogate i gets other weights; what it is to match is to be aimed at again. */
 void tc_ensemble_replace(tc_ensemble *ensemble, int i, const tc_weights *weights);
 
-/* φ averaged over surrogates and batches, for all poisons. dpixels (NULL: not wanted) := ∇_pixels of the average over
- * the surrogates; a batch's part of it is that of its own cosine. */
-double tc_ensemble_match(tc_ensemble *ensemble, const tc_lens *lens, const void *pixels, const int32_t *labels,
-                         void *dpixels);
+/* Matches all poisons. dpixels (NULL: not wanted) := ∇_pixels of φ's average over the surrogates; a batch's part of it
+ * is that of its own cosine. Nobody waits, until φ is asked for, averaged over surrogates and batches. */
+void tc_ensemble_match(tc_ensemble *ensemble, const tc_lens *lens, const void *pixels, const int32_t *labels,
+                       void *dpixels);
+double tc_ensemble_phi(const tc_ensemble *ensemble);
 
 /* What has been spent so far, and, where they are replaced on the way, the weights; what they are to match is not kept.
  * Pieces of a snapshot: so many for each surrogate. */

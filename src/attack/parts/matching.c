@@ -43,56 +43,21 @@ static void poison_gradient(tc_matcher *m, const tc_match_batch *batch) {
     }
 }
 
-typedef struct angle {
-    double dot, target, poison; /* ⟨g_t, g_p⟩, ‖g_t‖, ‖g_p‖ */
-} angle;
-
-static angle angle_of(const tc_matcher *m) {
-    const tc_kernels *k = m->device->k;
-    return (angle){k->dot(m->device, m->parameters, m->target, m->g), m->target_norm,
-                   sqrt(k->dot(m->device, m->parameters, m->g, m->g))};
-}
-
-/* A vanished gradient has no direction: as far from matching as a perpendicular one. */
-static bool vanished(const angle *a) {
-    return !(a->target > 0) || !(a->poison > 0);
-}
-
-static double phi(const angle *a) {
-    return vanished(a) ? 1 : 1 - a->dot / (a->target * a->poison);
-}
-
-static void direction(const tc_matcher *m, const angle *a) {
-    const tc_kernels *k = m->device->k;
-    const double both = a->target * a->poison;
-    k->copy(m->device, m->parameters, m->g, m->u);
-    k->axpby(m->device, m->parameters, -1 / both, m->target, a->dot / (both * a->poison * a->poison), m->u);
-}
-
 void tc_matcher_aimed(tc_matcher *m) {
     m->target_norm = sqrt(m->device->k->dot(m->device, m->parameters, m->target, m->target));
 }
 
-double tc_match_loss(tc_matcher *m, const tc_match_batch *batch) {
-    poison_gradient(m, batch);
-    const angle a = angle_of(m);
-    return phi(&a);
-}
-
-double tc_match_gradient(tc_matcher *m, const tc_match_batch *batch, double weight, void *dpixels) {
+void tc_match(tc_matcher *m, const tc_match_batch *batch, double weight, void *dpixels, double *phi) {
     const int pieces = pieces_of(m, batch);
     poison_gradient(m, batch);
-    const angle a = angle_of(m);
-    if (vanished(&a)) return phi(&a);
-    direction(m, &a);
-    for (int i = 0; i < pieces; i++) {
+    m->device->k->cosine(m->device, m->parameters, m->target_norm, m->target, m->g, dpixels ? m->u : NULL, phi);
+    for (int i = 0; dpixels && i < pieces; i++) {
         const piece part = piece_at(m, batch, i);
         if (pieces > 1) look(m, batch, &part, NULL);
         tc_pass_grad_jvp(part.pass, m->u, NULL, NULL, m->dx);
         tc_lens_adjoint(batch->lens, part.from, part.n, weight * part.share, m->dx, dpixels);
         m->jvps++;
     }
-    return phi(&a);
 }
 
 /* ---- making ---- */

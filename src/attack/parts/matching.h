@@ -41,9 +41,8 @@ typedef struct tc_match_batch {
     size_t from, count;
 } tc_match_batch;
 
-/* φ alone. */
-double tc_match_loss(tc_matcher *matcher, const tc_match_batch *batch);
-/* Returns φ; dpixels += weight · ∇_pixels φ. */
-double tc_match_gradient(tc_matcher *matcher, const tc_match_batch *batch, double weight, void *dpixels);
+/* *phi, on the device, += φ; dpixels (NULL: not wanted) += weight · ∇_pixels φ. A vanished gradient has no direction: φ
+ * is 1, as far from matching as a perpendicular one. Nothing is waited for. */
+void tc_match(tc_matcher *matcher, const tc_match_batch *batch, double weight, void *dpixels, double *phi);
 
 #endif

@@ -42,17 +42,17 @@ void tc_onlooker_aim(tc_onlooker *o) {
     tc_sharpness_aim(&o->sharpness, &o->q, o->theta, o->g);
 }
 
-double tc_onlooker_look(tc_onlooker *o, double weight) {
+void tc_onlooker_look(tc_onlooker *o, double weight, double *loss) {
     tc_crowd *c = o->crowd;
     const int points = tc_sharpness_points(&o->sharpness);
-    double value = 0;
     for (int i = 0; i < points; i++) {
         const void *theta = tc_sharpness_point(&o->sharpness, o->theta);
-        value += tc_pass_grad(show(o), theta, o->state, NULL, o->dx) / points;
+        tc_pass *pass = show(o);
+        tc_pass_grad_async(pass, theta, o->state, NULL, o->dx);
+        if (loss) *loss += tc_pass_mean_loss(pass) / points;
         tc_lens_adjoint(&c->lens, 0, (int)c->n, weight / points, o->dx, c->gradient);
         o->q.gradients++;
     }
-    return value;
 }
 
 void tc_onlooker_each(tc_onlooker *o, double weight, double *each) {

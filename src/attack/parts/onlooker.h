@@ -39,8 +39,9 @@ void tc_onlooker_free(tc_onlooker *onlooker);
 
 /* Finds the point from which tc_onlooker_look looks, for the θ and the δ of now. */
 void tc_onlooker_aim(tc_onlooker *onlooker);
-/* The mean loss of the batch, averaged over the points; crowd->gradient += weight · its ∇_pixels. */
-double tc_onlooker_look(tc_onlooker *onlooker, double weight);
+/* Of the batch's mean loss, averaged over the points: crowd->gradient += weight · its ∇_pixels, *loss += it. loss NULL:
+ * nobody waits for it. */
+void tc_onlooker_look(tc_onlooker *onlooker, double weight, double *loss);
 
 /* each [n] += weight · the losses of the batch's images one by one, without augmentation, from θ + v̂ with worst-case
  * and from θ itself otherwise: attempts are compared from one place. */

@@ -14,6 +14,7 @@ typedef struct header {
     uint64_t pieces;
 } header;
 
+static const double looks_apart = 0.5; /* seconds */
 static const char magic[8] = {'T', 'C', 'C', 'R', 'A', 'F', 'T', '1'};
 
 /* ---- which run it is ---- */
@@ -253,6 +254,13 @@ tc_status tc_craft_stop(tc_snapshot *s, double share, tc_error *error) {
              s->path ? "run again with the same settings to go on" : "nothing was kept");
 done:
     return status;
+}
+
+bool tc_craft_looks(tc_snapshot *s) {
+    if (!s->device->k->record_begin) return true;
+    if (!s->job->progress || tc_clock() - s->looked < looks_apart) return false;
+    s->looked = tc_clock();
+    return true;
 }
 
 tc_status tc_craft_tell(tc_snapshot *s, double share, double objective, tc_error *error) {

@@ -30,6 +30,7 @@ typedef struct tc_snapshot {
     double minutes;   /* between two savings; 0: only when asked */
     double saved;     /* clock reading */
     double started;   /* clock reading */
+    double looked;    /* clock reading: when an objective was last waited for */
     double before;    /* seconds spent by those who were stopped before */
     double seconds;   /* all of them, as they are saved: the first piece */
     char run[TC_DIGEST_TEXT];
@@ -53,6 +54,9 @@ tc_status tc_snapshot_load(tc_snapshot *snapshot, bool *found, tc_error *error);
 /* Seconds spent so far, with those of whoever was stopped before. */
 double tc_snapshot_seconds(const tc_snapshot *snapshot);
 
+/* Whether a step's objective is to be looked at, for tc_craft_tell. Where the host runs ahead of the device, looking
+ * means waiting: at most twice a second, and where nobody listens never. */
+bool tc_craft_looks(tc_snapshot *snapshot);
 /* Tells how far the method has come, a share of its work, with what objective (NaN: not known). Saves when it is time,
  * asks whether to go on, and stops if not. */
 tc_status tc_craft_tell(tc_snapshot *snapshot, double share, double objective, tc_error *error);

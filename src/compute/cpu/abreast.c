@@ -319,13 +319,13 @@ static bool begins_tile(const tc_abreast *g, int o) {
     return first == o;
 }
 
-/* Taps between output channels o … and input channel c over groups [from, to). */
-static void gradient_channel(const tc_abreast *g, int o, int c, int from, int to, const float *x, const float *dz,
-                             float *part) {
+/* total[·][k·k]: taps between output channels o … and input channel c over groups [from, to), a vector of images each.
+ * Returns how many output channels. */
+static int gradient_totals(const tc_abreast *g, int o, int c, int from, int to, const float *x, const float *dz,
+                           vec *total) {
     const size_t in = (size_t)(g->ic * g->ih * g->iw) * LANES, out = (size_t)(g->oc * g->oh * g->ow) * LANES;
     const int taps = g->kernel * g->kernel, channels = gradient_channels(g->oc - o);
     const window at = {.o = o, .c = c};
-    vec total[MAX_CHANNELS * TC_ABREAST_KERNEL * TC_ABREAST_KERNEL];
     for (int t = 0; t < channels * taps; t++) total[t] = spread(0);
     for (int group = from; group < to; group++) {
         const float *of = x + (size_t)group * in, *by = dz + (size_t)group * out;
@@ -343,11 +343,19 @@ static void gradient_channel(const tc_abreast *g, int o, int c, int from, int to
             gradient_window(1, g, at, of, by, total);
         }
     }
+    return channels;
+}
+
+static void gradient_channel(const tc_abreast *g, int o, int c, int from, int to, const float *x, const float *dz,
+                             float *part) {
+    vec total[MAX_CHANNELS * TC_ABREAST_KERNEL * TC_ABREAST_KERNEL];
+    const int channels = gradient_totals(g, o, c, from, to, x, dz, total), taps = g->kernel * g->kernel;
     for (int a = 0; a < channels; a++)
         for (int t = 0; t < taps; t++) part[((o + a) * g->ic + c) * taps + t] = lane_sum(total[a * taps + t]);
 }
 
-static float bias_sum(const tc_abreast *g, int o, int from, int to, const float *dz) {
+/* A vector of images. */
+static vec bias_total(const tc_abreast *g, int o, int from, int to, const float *dz) {
     const size_t out = (size_t)(g->oh * g->ow) * LANES;
     vec total[4] = {spread(0), spread(0), spread(0), spread(0)};
     for (int group = from; group < to; group++) {
@@ -356,7 +364,7 @@ static float bias_sum(const tc_abreast *g, int o, int from, int to, const float 
         for (; i + 4 * LANES <= out; i += 4 * LANES) TILE_LOOP(v, 4) total[v] += load(of + i + v * LANES);
         for (; i < out; i += LANES) total[0] += load(of + i);
     }
-    return lane_sum((total[0] + total[1]) + (total[2] + total[3]));
+    return (total[0] + total[1]) + (total[2] + total[3]);
 }
 
 /* to[i] (+)= Σ over parts. */
@@ -381,11 +389,41 @@ static void gradient(const tc_device *device, const tc_abreast *g, const float *
             const int from = groups * p / count, to = groups * (p + 1) / count;
             float *part = parts + (size_t)p * stride;
             if (begins_tile(g, o)) gradient_channel(g, o, c, from, to, g->in_plain ? room : x, dz, part);
-            if (db && c == 0) part[weights + (size_t)o] = bias_sum(g, o, from, to, dz);
+            if (db && c == 0) part[weights + (size_t)o] = lane_sum(bias_total(g, o, from, to, dz));
         }
     }
     add_parts(parts, stride, count, weights, g->accumulate, dw);
     if (db) add_parts(parts + weights, stride, count, (size_t)g->oc, g->accumulate, db);
 }
 
-const tc_abreast_loops TC_ISA(abreast_loops) = {pack, forward, gradient};
+/* ---- squared norms of single images' gradients by the weights: a lane is an image, so its own taps are there before
+ * the lanes are added up ---- */
+
+static vec square_taps(const tc_abreast *g, int o, int c, int group, const float *x, const float *dz) {
+    vec total[MAX_CHANNELS * TC_ABREAST_KERNEL * TC_ABREAST_KERNEL], sum = spread(0);
+    const int count = gradient_totals(g, o, c, group, group + 1, x, dz, total) * g->kernel * g->kernel;
+    for (int t = 0; t < count; t++) sum += total[t] * total[t];
+    return sum;
+}
+
+static void squares(const tc_device *device, const tc_abreast *g, bool bias, const float *x, const float *dz, float *to,
+                    float *room) {
+    const float *from = g->in_plain ? room : x;
+#pragma omp parallel num_threads(device->threads)
+    {
+        if (g->in_plain) gather(g->n, g->ih, g->iw, g->ic, x, room);
+#pragma omp for schedule(static)
+        for (int group = 0; group < tc_abreast_groups(g); group++) {
+            vec sum = load(to + group * LANES);
+            for (int o = 0; o < g->oc; o += gradient_channels(g->oc - o))
+                for (int c = 0; c < g->ic; c++) sum += square_taps(g, o, c, group, from, dz);
+            for (int o = 0; bias && o < g->oc; o++) {
+                const vec db = bias_total(g, o, group, group + 1, dz);
+                sum += db * db;
+            }
+            store(to + group * LANES, sum);
+        }
+    }
+}
+
+const tc_abreast_loops TC_ISA(abreast_loops) = {pack, forward, gradient, squares};

@@ -31,6 +31,9 @@ typedef struct tc_abreast_loops {
     /* dw [oc][ic][k][k], db [oc] or NULL; both added to where g->accumulate */
     void (*gradient)(const tc_device *device, const tc_abreast *g, const float *x, const float *dz, float *dw,
                      float *db, float *room, float *parts);
+    /* squares [groups][16] += of each image's own dw, and of its db where `bias` */
+    void (*squares)(const tc_device *device, const tc_abreast *g, bool bias, const float *x, const float *dz,
+                    float *squares, float *room);
 } tc_abreast_loops;
 
 static inline int tc_abreast_groups(const tc_abreast *g) {
@@ -66,5 +69,6 @@ void tc_abreast_forward(const tc_abreast_plan *plan, int which, const float *x, 
 void tc_abreast_backward_data(const tc_abreast_plan *plan, int which, const float *dz, float *dx);
 void tc_abreast_backward_weights(const tc_abreast_plan *plan, const float *x, const float *dz, float *dw, float *db,
                                  bool accumulate);
+void tc_abreast_squares(const tc_abreast_plan *plan, bool bias, const float *x, const float *dz, float *squares);
 
 #endif

@@ -89,3 +89,7 @@ void tc_abreast_backward_weights(const tc_abreast_plan *plan, const float *x, co
     g.accumulate = accumulate;
     plan->loops->gradient(plan->device, &g, x, dz, dw, db, plan->memory.room, plan->memory.parts);
 }
+
+void tc_abreast_squares(const tc_abreast_plan *plan, bool bias, const float *x, const float *dz, float *squares) {
+    plan->loops->squares(plan->device, &plan->way[TC_AHEAD], bias, x, dz, squares, plan->memory.room);
+}

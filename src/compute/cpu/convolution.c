@@ -427,3 +427,7 @@ void tc_cpu_conv_backward_weights(tc_conv_plan *plan, const void *x, const void 
                (const void *[]){plan->gradient_blocked, dw});
     if (db && accumulate) plan->device->k->axpby(plan->device, (size_t)plan->g.out.c, 1, plan->unwanted_bias, 1, db);
 }
+
+void tc_cpu_conv_squares(tc_conv_plan *plan, const void *x, const void *dz, void *squares) {
+    tc_abreast_squares(plan->abreast, plan->g.bias, x, dz, squares);
+}

@@ -12,6 +12,7 @@ void tc_cpu_conv_forward(tc_conv_plan *plan, int which, const void *x, const voi
 void tc_cpu_conv_backward_data(tc_conv_plan *plan, int which, const void *dz, void *dx);
 void tc_cpu_conv_backward_weights(tc_conv_plan *plan, const void *x, const void *dz, void *dw, void *db,
                                   bool accumulate);
+void tc_cpu_conv_squares(tc_conv_plan *plan, const void *x, const void *dz, void *squares);
 
 /* product.c */
 tc_status tc_cpu_product_create(tc_device *device, const tc_product *geometry, tc_product_plan **plan, tc_error *error);

@@ -14,6 +14,7 @@ const tc_kernels TC_ISA(table) = {
     .conv_forward = tc_cpu_conv_forward,
     .conv_backward_data = tc_cpu_conv_backward_data,
     .conv_backward_weights = tc_cpu_conv_backward_weights,
+    .conv_squares = tc_cpu_conv_squares,
     .product_create = tc_cpu_product_create,
     .product_destroy = tc_cpu_product_destroy,
     .product_run = tc_cpu_product_run,

@@ -78,7 +78,7 @@ static tc_status make(tc_device *device, tc_error *error) {
         !tc_cuda_went(device, cudaMallocHost(&memory, TC_CUDA_STAGE), "allocating pinned memory"))
         TC_TRY(tc_cuda_health(device, error));
     state->stage = memory;
-    TC_TRY(tc_cuda_allocate(device, (TC_CUDA_PARTS + 1) * sizeof(double), &memory, error));
+    TC_TRY(tc_cuda_allocate(device, (TC_CUDA_PARTS + 2) * sizeof(double), &memory, error));
     state->partials = memory;
     TC_TRY(tc_cuda_allocate(device, TC_CUDA_ROOM * sizeof(real), &memory, error));
     state->room = memory;

@@ -30,7 +30,11 @@ double tc_cuda_sum_power(tc_device *device, size_t count, double p, const void *
 void tc_cuda_sign_power(tc_device *device, size_t count, double a, double p, const void *x, void *y);
 void tc_cuda_normal(tc_device *device, size_t count, tc_stream stream, double sigma, void *y);
 void tc_cuda_uniform(tc_device *device, size_t count, tc_stream stream, double low, double high, void *y);
+void tc_cuda_uniform_paced(tc_device *device, size_t count, const tc_pace *pace, const char *purpose, double low,
+                           double high, void *y);
 void tc_cuda_clamp(tc_device *device, size_t count, double low, double high, void *y);
+void tc_cuda_ascend(tc_device *device, size_t count, double rho, const void *g, const void *x, void *y);
+void tc_cuda_cosine(tc_device *device, size_t count, double norm, const void *t, const void *g, void *u, double *phi);
 void tc_cuda_sgd_step(tc_device *device, size_t count, const tc_sgd *sgd, const void *gradient, void *velocity,
                       void *theta);
 void tc_cuda_adam_step(tc_device *device, size_t count, const tc_adam *adam, const void *gradient, void *m, void *v,
@@ -88,7 +92,9 @@ void tc_cuda_dropout_mask(tc_device *device, tc_shape shape, const tc_dropout *d
 void tc_cuda_loss(tc_device *device, const tc_loss *loss, void *value, void *dz);
 void tc_cuda_loss_tangent(tc_device *device, const tc_loss *loss, const void *logits_t, void *dz_t);
 void tc_cuda_next_step(tc_device *device, const tc_walk *walk, int n, int32_t *labels);
+void tc_cuda_next_rows(tc_device *device, const tc_walk *walk, int n, size_t size, const void *rows, void *row);
 void tc_cuda_tally(tc_device *device, const tc_loss *loss, const void *value, tc_count *count);
+void tc_cuda_watch(tc_device *device, size_t n, const void *value, tc_count *count);
 tc_status tc_cuda_record_begin(tc_device *device, tc_error *error);
 tc_status tc_cuda_record_end(tc_device *device, tc_recording **recording, tc_error *error);
 void tc_cuda_replay(tc_device *device, tc_recording *recording);
@@ -98,6 +104,7 @@ void tc_cuda_load_images(tc_device *device, tc_shape shape, const uint8_t *image
 void tc_cuda_warp(tc_device *device, tc_shape shape, const tc_warp *warp, const void *x, void *y);
 void tc_cuda_warp_adjoint(tc_device *device, tc_shape shape, const tc_warp *warp, const void *dy, void *dx);
 void tc_cuda_blend(tc_device *device, tc_shape shape, const tc_blend *blend, const void *x, void *y);
+void tc_cuda_blend_labels(tc_device *device, int n, int classes, const tc_target *target, int32_t *labels, void *soft);
 void tc_cuda_normalise(tc_device *device, tc_shape shape, const float *mean, const float *std, const void *pixels,
                        void *x);
 void tc_cuda_normalise_adjoint(tc_device *device, tc_shape shape, const float *std, const void *dx, void *dpixels);

@@ -14,6 +14,16 @@ void tc_cuda_next_step(tc_device *device, const tc_walk *walk, int n, int32_t *l
     });
 }
 
+/* By words: what a sample has is a multiple of 4 bytes. */
+void tc_cuda_next_rows(tc_device *device, const tc_walk *walk, int n, size_t size, const void *rows, void *row) {
+    const size_t words = size / sizeof(uint32_t), pitch = (size_t)walk->batch * words;
+    const tc_count *count = walk->count;
+    const uint32_t *from = (const uint32_t *)rows;
+    uint32_t *to = (uint32_t *)row;
+    tc_cuda_each(device, (size_t)n * words, "next_rows",
+                 [=] __device__(size_t i) { to[i] = from[(size_t)count->steps * pitch + i]; });
+}
+
 /* By a warp; in lane 0. */
 static __device__ int first_largest(int count, const real *row) {
     const int lane = (int)threadIdx.x % TC_WARP;
@@ -52,4 +62,14 @@ void tc_cuda_tally(tc_device *device, const tc_loss *loss, const void *value, tc
         device, (size_t)loss->n, "tally", [=] __device__(size_t i) { return (double)values[i]; }, total);
     TC_LAUNCH(device, "tally", tally_kernel, 1u, TC_THREADS, loss->n, loss->classes, logits, loss->labels, total,
               count);
+}
+
+void tc_cuda_watch(tc_device *device, size_t n, const void *value, tc_count *count) {
+    const real *values = (const real *)value;
+    double *total = tc_cuda_state_of(device)->partials + TC_CUDA_PARTS;
+    tc_cuda_total(
+        device, n, "watch", [=] __device__(size_t i) { return (double)values[i]; }, total);
+    tc_cuda_each(device, 1, "watch", [=] __device__(size_t) {
+        if (!isfinite(*total)) count->loss = NAN;
+    });
 }

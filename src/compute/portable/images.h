@@ -125,6 +125,20 @@ static void portable_blend(tc_device *device, tc_shape shape, const tc_blend *bl
                              (real *)y + (size_t)n * size);
 }
 
+static void portable_blend_labels(tc_device *device, int n, int classes, const tc_target *target, int32_t *labels,
+                                  void *soft) {
+    real *to = soft;
+    (void)device;
+    for (int i = 0; i < n; i++, to += classes) {
+        const tc_target *t = target + i;
+        const bool same = t->label[0] == t->label[1];
+        memset(to, 0, (size_t)classes * sizeof *to);
+        to[t->label[1]] = (real)t->share[1];
+        to[t->label[0]] = (real)(same ? t->share[0] + t->share[1] : t->share[0]);
+        labels[i] = t->label[0];
+    }
+}
+
 static void portable_normalise(tc_device *device, tc_shape shape, const float *mean, const float *std,
                                const void *pixels, void *x) {
     const size_t rows = (size_t)shape.n * (size_t)shape.h * (size_t)shape.w, channels = (size_t)shape.c;
@@ -159,7 +173,7 @@ static void portable_project(tc_device *device, size_t count, double epsilon, co
 
 #define TC_PORTABLE_IMAGES                                                                                             \
     .load_images = portable_load_images, .warp = portable_warp, .warp_adjoint = portable_warp_adjoint,                 \
-    .blend = portable_blend, .normalise = portable_normalise, .normalise_adjoint = portable_normalise_adjoint,         \
-    .project = portable_project
+    .blend = portable_blend, .blend_labels = portable_blend_labels, .normalise = portable_normalise,                   \
+    .normalise_adjoint = portable_normalise_adjoint, .project = portable_project
 
 #endif

@@ -16,6 +16,13 @@ static void portable_next_step(tc_device *device, const tc_walk *walk, int n, in
     }
 }
 
+static void portable_next_rows(tc_device *device, const tc_walk *walk, int n, size_t size, const void *rows,
+                               void *row) {
+    const size_t from = (size_t)walk->count->steps * (size_t)walk->batch;
+    (void)device;
+    memcpy(row, (const char *)rows + from * size, (size_t)n * size);
+}
+
 /* The first of the largest logits is the answer, compared as floats: a double's last digits are no answer. */
 static void portable_tally(tc_device *device, const tc_loss *loss, const void *value, tc_count *count) {
     const size_t n = (size_t)loss->n, classes = (size_t)loss->classes;
@@ -31,6 +38,11 @@ static void portable_tally(tc_device *device, const tc_loss *loss, const void *v
     count->steps++;
 }
 
-#define TC_PORTABLE_STEPS .next_step = portable_next_step, .tally = portable_tally
+static void portable_watch(tc_device *device, size_t n, const void *value, tc_count *count) {
+    if (!isfinite(portable_sum(device, n, value))) count->loss = NAN;
+}
+
+#define TC_PORTABLE_STEPS                                                                                              \
+    .next_step = portable_next_step, .next_rows = portable_next_rows, .tally = portable_tally, .watch = portable_watch
 
 #endif

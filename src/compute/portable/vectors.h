@@ -2,7 +2,7 @@
 #ifndef TC_COMPUTE_PORTABLE_VECTORS_H
 #define TC_COMPUTE_PORTABLE_VECTORS_H
 
-#include "compute/portable/blocks.h"
+#include "compute/portable/normals.h"
 
 static void portable_fill(tc_device *device, size_t count, double value, void *y) {
     real *to = y;
@@ -140,16 +140,15 @@ static void portable_sign_power(tc_device *device, size_t count, double a, doubl
     }
 }
 
-static void portable_normal(tc_device *device, size_t count, tc_stream stream, double sigma, void *y) {
-    real *to = y;
-    PORTABLE_PARALLEL_COSTLY(count)
-    for (size_t i = 0; i < count; i++) to[i] = (real)(sigma * tc_normal_at(stream, i));
-}
-
 static void portable_uniform(tc_device *device, size_t count, tc_stream stream, double low, double high, void *y) {
     real *to = y;
     PORTABLE_PARALLEL_COSTLY(count)
     for (size_t i = 0; i < count; i++) to[i] = (real)(low + (high - low) * tc_uniform_at(stream, i));
+}
+
+static void portable_uniform_paced(tc_device *device, size_t count, const tc_pace *pace, const char *purpose,
+                                   double low, double high, void *y) {
+    portable_uniform(device, count, tc_stream_child((tc_stream){.key = pace->variant}, purpose, 0), low, high, y);
 }
 
 static void portable_clamp(tc_device *device, size_t count, double low, double high, void *y) {
@@ -159,10 +158,33 @@ static void portable_clamp(tc_device *device, size_t count, double low, double h
     for (size_t i = 0; i < count; i++) to[i] = to[i] < least ? least : to[i] > most ? most : to[i];
 }
 
+/* By the kernels that a host would call who waits for the norm. */
+static void portable_ascend(tc_device *device, size_t count, double rho, const void *g, const void *x, void *y) {
+    const double norm = sqrt(portable_dot(device, count, g, g));
+    portable_copy(device, count, x, y);
+    if (norm != 0) portable_axpby(device, count, rho / norm, g, 1, y);
+}
+
+static void portable_cosine(tc_device *device, size_t count, double norm, const void *t, const void *g, void *u,
+                            double *phi) {
+    const double dot = portable_dot(device, count, t, g), size = sqrt(portable_dot(device, count, g, g));
+    const double both = norm * size;
+    const bool vanished = !(norm > 0) || !(size > 0);
+    *phi += vanished ? 1 : 1 - dot / both;
+    if (!u) return;
+    if (vanished) {
+        portable_fill(device, count, 0, u);
+        return;
+    }
+    portable_copy(device, count, g, u);
+    portable_axpby(device, count, -1 / both, t, dot / (both * size * size), u);
+}
+
 #define TC_PORTABLE_VECTORS                                                                                            \
     .fill = portable_fill, .copy = portable_copy, .axpby = portable_axpby, .multiply = portable_multiply,              \
     .add = portable_add, .add_relu = portable_add_relu, .sum = portable_sum, .dot = portable_dot,                      \
     .sum_power = portable_sum_power, .sign_power = portable_sign_power, .normal = portable_normal,                     \
-    .uniform = portable_uniform, .clamp = portable_clamp
+    .uniform = portable_uniform, .uniform_paced = portable_uniform_paced, .clamp = portable_clamp,                     \
+    .ascend = portable_ascend, .cosine = portable_cosine
 
 #endif

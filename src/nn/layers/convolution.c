@@ -6,8 +6,23 @@
  *                        W̄̇ = z̄̇ ⊗ a + z̄ ⊗ ȧ     b̄̇ = Σ z̄̇ */
 #include "nn/layer.h"
 
+enum { BATCH, EACH }; /* plans: of the batch, and of one image for its gradient alone */
+
 static tc_conv_plan *plan_of(const tc_step *s) {
-    return s->plan[0];
+    return s->plan[BATCH];
+}
+
+/* Images abreast are told apart by a kernel. */
+static tc_status plan_each(tc_step *s, tc_convolution geometry, tc_error *error) {
+    tc_conv_plan *made = NULL;
+    if (!s->wants_each || tc_shape_abreast(s->out) > 1) return TC_OK;
+    tc_step_need(s, tc_step_each_room(s));
+    geometry.in.n = geometry.out.n = 1;
+    geometry.first = true;
+    geometry.direct = true; /* Winograd's transformed gradient would have to be led back for every image */
+    const tc_status status = s->device->k->conv_create(s->device, &geometry, &made, error);
+    s->plan[EACH] = made;
+    return status;
 }
 
 static tc_status plan(tc_step *s, tc_error *error) {
@@ -27,12 +42,13 @@ static tc_status plan(tc_step *s, tc_error *error) {
     };
     tc_conv_plan *made = NULL;
     const tc_status status = s->device->k->conv_create(s->device, &geometry, &made, error);
-    s->plan[0] = made;
-    return status;
+    s->plan[BATCH] = made;
+    return status == TC_OK ? plan_each(s, geometry, error) : status;
 }
 
 static void release(tc_step *s) {
-    if (s->plan[0]) s->device->k->conv_destroy(s->device, s->plan[0]);
+    for (int i = BATCH; i <= EACH; i++)
+        if (s->plan[i]) s->device->k->conv_destroy(s->device, s->plan[i]);
 }
 
 static void forward(tc_step *s) {
@@ -80,6 +96,19 @@ static void backward_tangent(tc_step *s) {
         k->fill(s->device, tc_shape_count(s->in[0]), 0, s->dx_u[0]);
 }
 
+static void squares(tc_step *s, void *to) {
+    const tc_kernels *k = s->device->k;
+    if (tc_shape_abreast(s->out) > 1) {
+        k->conv_squares(plan_of(s), s->x[0], tc_step_q(s), to);
+        return;
+    }
+    for (int i = 0; i < s->out.n; i++) {
+        const tc_each e = tc_step_each(s, i);
+        k->conv_backward_weights(s->plan[EACH], e.x, e.q, e.dw, e.db, false);
+        tc_step_add_inner(s, s->weights + s->biases, e.dw, e.dw, tc_at(s->device, to, (size_t)i));
+    }
+}
+
 const tc_layer_class tc_convolution_layer = {
     .name = "convolution",
     .traits = TC_READS_X_THETA | TC_USES_Q | TC_TWO_ADDENDS | TC_HALVES,
@@ -89,4 +118,5 @@ const tc_layer_class tc_convolution_layer = {
     .backward = backward,
     .forward_tangent = forward_tangent,
     .backward_tangent = backward_tangent,
+    .squares = squares,
 };

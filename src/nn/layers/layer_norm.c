@@ -69,6 +69,24 @@ static void backward_tangent(tc_step *s) {
     s->device->k->layer_norm_backward_tangent(s->device, &norm);
 }
 
+/* γ̄ and β̄ over an image's own rows. */
+static void squares(tc_step *s, void *to) {
+    const size_t c = (size_t)s->out.c, rows = (size_t)s->out.h * (size_t)s->out.w;
+    tc_layer_norm norm = describe(s);
+    norm.rows = (int)rows;
+    norm.dx = NULL;
+    norm.dgamma = s->scratch;
+    norm.dbeta = tc_at(s->device, s->scratch, c);
+    for (int i = 0; i < s->out.n; i++) {
+        norm.x = tc_step_image(s, s->in[0], s->x[0], i);
+        norm.q = tc_step_image(s, s->out, tc_step_q(s), i);
+        norm.mean = tc_at(s->device, s->saved[MEAN], (size_t)i * rows);
+        norm.inv_std = tc_at(s->device, s->saved[INV_STD], (size_t)i * rows);
+        s->device->k->layer_norm_backward(s->device, &norm);
+        tc_step_add_inner(s, 2 * c, s->scratch, s->scratch, tc_at(s->device, to, (size_t)i));
+    }
+}
+
 const tc_layer_class tc_layer_norm_layer = {
     .name = "layer norm",
     .traits = TC_READS_X | TC_USES_Q | TC_WHOLE_ROWS,
@@ -77,4 +95,5 @@ const tc_layer_class tc_layer_norm_layer = {
     .backward = backward,
     .forward_tangent = forward_tangent,
     .backward_tangent = backward_tangent,
+    .squares = squares,
 };

@@ -59,6 +59,15 @@ static void tokens_backward_tangent(tc_step *s) {
     back(s, tc_step_gather_tangent(s), s->g_t, s->dx_t[0]);
 }
 
+/* An image's gradient by the positions is its cotangent, by the class token that of the first position. */
+static void tokens_squares(tc_step *s, void *to) {
+    const tc_shape row = as_row(s->out), first = tc_nhwc(s->out.n, 1, 1, s->out.c);
+    const void *q = tc_step_q(s);
+    tc_step_square_rows(s, row.n, (size_t)row.c, q, to);
+    s->device->k->slice(s->device, row, first, 0, tc_one(q), s->scratch);
+    tc_step_square_rows(s, first.n, (size_t)first.c, s->scratch, to);
+}
+
 const tc_layer_class tc_tokens_layer = {
     .name = "class token and positions",
     .traits = TC_USES_Q | TC_WHOLE_ROWS,
@@ -67,6 +76,7 @@ const tc_layer_class tc_tokens_layer = {
     .backward = tokens_backward,
     .forward_tangent = tokens_forward_tangent,
     .backward_tangent = tokens_backward_tangent,
+    .squares = tokens_squares,
 };
 
 static void take(tc_step *s, const void *x, void *y) {

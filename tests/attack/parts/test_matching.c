@@ -59,21 +59,23 @@ static void end_setup(setup *s) {
     tc_device_close(s->device);
 }
 
-static tc_match_batch whole(const setup *s) {
-    return (tc_match_batch){&s->lens, s->on_device, s->labels, 0, POISONS};
+/* φ of all, on a device whose memory is the processor's. */
+static double matched(setup *s, void *gradient) {
+    const tc_match_batch batch = {&s->lens, s->on_device, s->labels, 0, POISONS};
+    double phi = 0;
+    tc_match(&s->matcher, &batch, 1, gradient, &phi);
+    return phi;
 }
 
 static double loss_at(setup *s, const double *pixels) {
     s->device->k->upload_double(s->device, s->on_device, pixels, s->values);
-    const tc_match_batch batch = whole(s);
-    return tc_match_loss(&s->matcher, &batch);
+    return matched(s, NULL);
 }
 
 static double gradient_at(setup *s, double *gradient) {
     s->device->k->upload_double(s->device, s->on_device, s->pixels, s->values);
     s->device->k->fill(s->device, s->values, 0, s->gradient);
-    const tc_match_batch batch = whole(s);
-    const double loss = tc_match_gradient(&s->matcher, &batch, 1, s->gradient);
+    const double loss = matched(s, s->gradient);
     s->device->k->download_double(s->device, gradient, s->gradient, s->values);
     return loss;
 }
