@@ -35,10 +35,9 @@
  * of the batch (here they are looked at in evaluation mode, as victims are); δ starts uniform in ±ε. */
 #include "attack/methods.h"
 #include "attack/parts/descent.h"
-#include "attack/parts/lens.h"
+#include "attack/parts/mixture.h"
 #include "attack/parts/stagger.h"
 #include "attack/parts/unroll.h"
-#include "data/augment.h"
 #include "train/passes.h"
 
 #include <math.h>
@@ -102,75 +101,29 @@ typedef struct meta {
     bench *bench; /* [architecture_count] */
     tc_perturbation delta;
     tc_descent descent;
-    tc_lens lens;
-    int batch, share;     /* images of a batch, poisons of it */
-    size_t clean;         /* how many images are not poisoned */
-    uint32_t *place;      /* [clean] of them in the training split */
-    uint32_t *order;      /* [clean]: a permutation, drawn for every network and step */
-    uint8_t *images;      /* device [train.count][h][w][c] */
-    uint32_t *index;      /* device [batch] */
-    tc_warp *warp;        /* device [batch] */
-    uint32_t *host_index; /* [batch] */
-    tc_warp *host_warp;   /* [batch] */
-    int32_t *labels;      /* [batch] */
-    double all;           /* work, in epochs of training */
+    tc_mixture mixture;
+    double all; /* work, in epochs of training */
     place at;
     tc_snapshot snapshot;
 } meta;
 
-/* ---- a batch: a share of the poisons, then clean images ---- */
+/* ---- a network: F over all shares ---- */
 
-typedef struct share {
+typedef struct glance {
     meta *m;
-    size_t from;   /* the first poison */
-    int n;         /* poisons */
-    size_t cursor; /* of the first clean image in the order */
-    tc_stream stream;
-} share;
-
-static bool augments(const meta *m) {
-    return m->options->shift > 0 || m->options->flip;
-}
-
-static void list_images(const share *s, int step) {
-    const meta *m = s->m;
-    const tc_split *train = &m->job->dataset->train;
-    const tc_stream stream = tc_stream_child(s->stream, "augment", (uint64_t)step);
-    for (int i = 0; i < s->n; i++) m->labels[i] = train->labels[m->job->threat->base[s->from + (size_t)i]];
-    for (int i = s->n; i < m->batch; i++) {
-        const size_t at = s->cursor + (size_t)step * (size_t)m->batch + (size_t)(i - s->n);
-        m->host_index[i - s->n] = m->place[m->order[at % m->clean]];
-        m->labels[i] = train->labels[m->host_index[i - s->n]];
-        m->host_warp[i - s->n] = tc_warp_for_training(stream, (uint64_t)i, m->options->shift, m->options->flip);
-    }
-}
+    tc_share share;
+} glance;
 
 static void load(void *context, int step, tc_pass *pass) {
-    const share *s = context;
-    const meta *m = s->m;
-    tc_device *device = m->job->device;
-    const tc_dataset *data = m->job->dataset;
-    const int fill = m->batch - s->n;
-    void *x = tc_pass_input(pass);
-    list_images(s, step);
-    tc_lens_see(&m->lens, s->from, s->n, m->delta.pixels, x);
-    device->k->upload_bytes(device, tc_pass_labels(pass), m->labels, (size_t)m->batch * sizeof *m->labels);
-    tc_pass_set_stream(pass, tc_stream_child(s->stream, "dropout", (uint64_t)step));
-    if (!fill) return;
-    device->k->upload_bytes(device, m->index, m->host_index, (size_t)fill * sizeof *m->index);
-    device->k->upload_bytes(device, m->warp, m->host_warp, (size_t)fill * sizeof *m->warp);
-    device->k->load_images(device, tc_nhwc(fill, data->height, data->width, data->channels), m->images, m->index,
-                           augments(m) ? m->warp : NULL, data->mean, data->std,
-                           tc_at(device, x, (size_t)s->n * tc_dataset_image_bytes(data)));
+    const glance *g = context;
+    tc_share_load(&g->share, step, pass);
 }
 
 static void take_gradient(void *context, int step, double weight, const void *dx) {
-    const share *s = context;
+    const glance *g = context;
     (void)step;
-    tc_lens_adjoint(&s->m->lens, s->from, s->n, weight / s->m->stagger.count, dx, s->m->descent.gradient);
+    tc_share_adjoint(&g->share, weight / g->m->stagger.count, dx, g->m->descent.gradient);
 }
-
-/* ---- a network: F over all shares ---- */
 
 static void sit_down(const meta *m, bench *at, const tc_apprentice *a) {
     const tc_kernels *k = m->job->device->k;
@@ -184,22 +137,15 @@ static double look_through(meta *m, int i, tc_stream stream, bool gradient) {
     const tc_apprentice *a = &m->stagger.model[i];
     bench *at = &m->bench[a->architecture];
     const double rate = m->options->inner_rate > 0 ? m->options->inner_rate : tc_stagger_rate(&m->stagger, i);
-    const size_t poisons = m->job->threat->poisons;
-    tc_stream order = tc_stream_child(stream, "order", (uint64_t)i);
+    const tc_stream own = tc_stream_child(stream, "network", (uint64_t)i);
+    const size_t shares = tc_mixture_shares(&m->mixture);
     double sum = 0;
-    size_t shares = 0;
     sit_down(m, at, a);
-    if (m->clean) tc_draw_permutation(&order, m->order, m->clean);
-    tc_lens_draw(&m->lens, tc_stream_child(stream, "lens", (uint64_t)i));
-    for (size_t from = 0; from < poisons; from += (size_t)m->share, shares++) {
-        const size_t left = poisons - from;
-        share s = {.m = m,
-                   .from = from,
-                   .n = left < (size_t)m->share ? (int)left : m->share,
-                   .cursor = shares * (size_t)(m->options->unroll * m->batch),
-                   .stream = tc_stream_child(tc_stream_child(stream, "network", (uint64_t)i), "share", shares)};
-        const tc_feed feed = {&s, load, take_gradient};
-        at->sharpness.stream = tc_stream_child(s.stream, "sharpness", 0);
+    tc_mixture_draw(&m->mixture, stream, (uint64_t)i);
+    for (size_t j = 0; j < shares; j++) {
+        glance g = {m, tc_mixture_share(&m->mixture, j, m->options->unroll, tc_stream_child(own, "share", j))};
+        const tc_feed feed = {&g, load, take_gradient};
+        at->sharpness.stream = tc_stream_child(g.share.stream, "sharpness", 0);
         sum += (gradient ? tc_unroll_gradient : tc_unroll_forward)(&at->unroll, rate, &feed, at->q, &at->sharpness);
     }
     return sum / (double)shares;
@@ -226,8 +172,8 @@ static double rate_at(const meta_options *o, int64_t step) {
 /* Epochs that looking through all the poisons takes, roughly: a gradient and a directional derivative are 3 and 7
  * passes where training takes 3. */
 static double cost_of_a_look(const meta *m) {
-    const double shares = ceil((double)m->job->threat->poisons / m->share);
-    return shares * (double)(m->options->unroll * m->batch) * 10 / 3 / (double)m->job->dataset->train.count;
+    const double images = (double)tc_mixture_shares(&m->mixture) * (double)(m->options->unroll * m->mixture.batch);
+    return images * 10 / 3 / (double)m->job->dataset->train.count;
 }
 
 static void plan_work(meta *m) {
@@ -302,8 +248,8 @@ static tc_status make_bench(meta *m, int i, tc_error *error) {
     at->passes = (tc_passes){.device = job->device,
                              .model = model,
                              .options = {.mode = TC_TRAIN, .want = TC_UNROLL_WANT, .loss = TC_CROSS_ENTROPY}};
-    TC_TRY(tc_passes_get(&at->passes, m->batch, &pass, error));
-    TC_TRY(tc_unroll_create(job->device, model, pass, m->batch, (int)m->options->unroll, &at->unroll, error));
+    TC_TRY(tc_passes_get(&at->passes, m->mixture.batch, &pass, error));
+    TC_TRY(tc_unroll_create(job->device, model, pass, m->mixture.batch, (int)m->options->unroll, &at->unroll, error));
     TC_TRY(tc_device_reals(job->device, tc_model_state(model) + 1, &at->state, error)); /* never empty */
     TC_TRY(
         tc_target_margin(job->device, model, at->state, job->dataset, job->threat, m->options->kappa, &at->q, error));
@@ -313,63 +259,14 @@ done:
     return status;
 }
 
-/* How many images and poisons a batch has; which images are clean. */
-static tc_status lay_out(meta *m, tc_error *error) {
-    tc_status status = TC_OK;
-    const tc_threat *threat = m->job->threat;
-    const size_t all = m->job->dataset->train.count;
-    const double batch = fmin((double)m->options->batch, (double)all);
-    const double usual = ceil(batch * (double)threat->poisons / (double)all);
-    const double wanted = m->options->poisons ? (double)m->options->poisons : usual;
-    m->batch = (int)batch;
-    m->share = (int)fmin(fmin(wanted, batch), (double)threat->poisons);
-    m->clean = all - threat->poisons;
-    if (m->batch < 2) TC_RAISE(TC_INVALID, "batch: a step on one image is not unrolled; take 2 or more");
-    if (!m->clean) m->share = m->batch; /* every image is a poison */
-    if (!m->clean && threat->poisons % (size_t)m->batch)
-        TC_RAISE(TC_INVALID, "ratio: no clean image is left to fill a batch of %d; take fewer poisons", m->batch);
-    TC_TRY(tc_new(&m->place, m->clean + 1, sizeof *m->place, error));
-    TC_TRY(tc_new(&m->order, m->clean + 1, sizeof *m->order, error));
-    for (size_t i = 0, next = 0, n = 0; i < all; i++) {
-        const bool poisoned = next < threat->poisons && threat->base[next] == i;
-        if (poisoned) next++;
-        if (!poisoned) m->place[n++] = (uint32_t)i;
-    }
-done:
-    return status;
-}
-
-static tc_status make_buffers(meta *m, tc_error *error) {
-    tc_status status = TC_OK;
-    tc_device *device = m->job->device;
-    const tc_split *train = &m->job->dataset->train;
-    const size_t batch = (size_t)m->batch, bytes = train->count * tc_dataset_image_bytes(m->job->dataset);
-    void *memory = NULL;
-    TC_TRY(tc_new(&m->host_index, batch, sizeof *m->host_index, error));
-    TC_TRY(tc_new(&m->host_warp, batch, sizeof *m->host_warp, error));
-    TC_TRY(tc_new(&m->labels, batch, sizeof *m->labels, error));
-    TC_TRY(device->k->allocate(device, batch * sizeof *m->index, &memory, error));
-    m->index = memory;
-    TC_TRY(device->k->allocate(device, batch * sizeof *m->warp, &memory, error));
-    m->warp = memory;
-    TC_TRY(device->k->allocate(device, bytes, &memory, error));
-    m->images = memory;
-    device->k->upload_bytes(device, m->images, train->images, bytes);
-done:
-    return status;
-}
-
 static tc_status prepare(meta *m, tc_error *error) {
     tc_status status = TC_OK;
     const tc_craft_job *job = m->job;
     const meta_options *o = m->options;
     TC_TRY(tc_stagger_create(job, (int)o->models, o->stagger, &m->stagger, error));
-    TC_TRY(lay_out(m, error));
-    TC_TRY(make_buffers(m, error));
     TC_TRY(tc_perturbation_create(job->device, job->dataset, job->threat, &m->delta, error));
     TC_TRY(tc_descent_create(&m->delta, &m->descent, error));
-    TC_TRY(tc_lens_create(job->device, job->dataset, job->threat->poisons, m->batch, (double)o->shift, o->flip,
-                          &m->lens, error));
+    TC_TRY(tc_mixture_create(job, &m->delta, o->batch, o->poisons, o->shift, o->flip, &m->mixture, error));
     TC_TRY(tc_new(&m->bench, (size_t)job->architecture_count, sizeof *m->bench, error));
     for (int i = 0; i < job->architecture_count; i++) TC_TRY(make_bench(m, i, error));
 done:
@@ -410,16 +307,10 @@ static void free_bench(bench *at) {
 }
 
 static void clean_up(meta *m) {
-    const tc_kernels *k = m->job->device->k;
     tc_snapshot_free(&m->snapshot);
-    void *const on_device[] = {m->index, m->warp, m->images}, *const on_host[] = {m->place,      m->order,
-                                                                                  m->host_index, m->host_warp,
-                                                                                  m->labels,     m->bench};
     for (int i = 0; m->bench && i < m->job->architecture_count; i++) free_bench(&m->bench[i]);
-    for (int i = 0; i < 3; i++)
-        if (on_device[i]) k->release(m->job->device, on_device[i]);
-    for (int i = 0; i < 6; i++) free(on_host[i]);
-    if (m->lens.device) tc_lens_free(&m->lens);
+    free(m->bench);
+    if (m->mixture.job) tc_mixture_free(&m->mixture);
     tc_descent_free(&m->descent);
     if (m->delta.device) tc_perturbation_free(&m->delta);
     if (m->stagger.job) tc_stagger_free(&m->stagger);
