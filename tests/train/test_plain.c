@@ -51,6 +51,11 @@ static const variety varieties[] = {
 };
 enum { VARIETIES = sizeof varieties / sizeof *varieties, SAMPLES = 70, EPOCHS = 4, STEPS = 5 };
 
+/* Where activations are kept as halves, only networks with positions have any. */
+static bool matters_here(const variety *v) {
+    return v->convolutions || !getenv("TOCSIN_TEST_PRECISION");
+}
+
 static const char *const base[] = {"epochs=4",  "batch=16", "crop=1",          "flip=true",
                                    "rate=0.05", "warmup=1", "schedule=cosine", NULL};
 
@@ -180,6 +185,7 @@ static void however_a_step_is_called_the_bits_are_the_same(void **state) {
     (void)state;
     for (int i = 0; i < VARIETIES; i++) {
         const variety *v = &varieties[i];
+        if (!matters_here(v)) continue;
         setup s = make_variety(v);
         tc_weights a, b;
         tc_train_result expected = by_hand(&s, &a), result;
@@ -235,6 +241,7 @@ static void resuming_gives_the_same_bits(void **state) {
     char folder[64], path[128];
     temporary(folder, path, sizeof path);
     for (int i = 0; i < VARIETIES; i++) {
+        if (!matters_here(&varieties[i])) continue;
         setup s = make_variety(&varieties[i]);
         tc_weights whole, pieces;
         double curve[2 * EPOCHS], pieced[2 * EPOCHS]; /* [epochs][2] */
