@@ -1,7 +1,7 @@
 /* memory.c — memory on the GPU, and the ways there and back.
  *
- * Allocations come from the driver's pool, which is told (cuda.c) to keep what is given back: a pass that is made anew costs no system
- * call. What goes up is copied away before the call returns; what comes down is waited for. */
+ * Allocations come from the driver's pool, which is told (cuda.c) to keep what is given back: a pass that is made anew
+ * costs no system call. What goes up is copied away before the call returns; what comes down is waited for. */
 #include "compute/cuda/kernels.h"
 
 #include <stdlib.h>
