@@ -1,50 +1,12 @@
 /* Crafting where the host runs ahead of the device: however many steps there are, it waits as often, and what comes out
  * is what a host gets that looks at the loss of each. On `cpu`, or what TOCSIN_TEST_DEVICE says. */
 #include "untargeted.h"
-
-/* ---- the device's table, looked at and tampered with ---- */
-
-static const tc_kernels *real_table;
-static tc_kernels table;
-static int waits;
-
-static void count_download_bytes(tc_device *device, void *to, const void *from, size_t bytes) {
-    waits++;
-    real_table->download_bytes(device, to, from, bytes);
-}
-
-static void count_download_float(tc_device *device, float *to, const void *from, size_t count) {
-    waits++;
-    real_table->download_float(device, to, from, count);
-}
-
-static double count_sum(tc_device *device, size_t count, const void *x) {
-    waits++;
-    return real_table->sum(device, count, x);
-}
-
-static double count_dot(tc_device *device, size_t count, const void *x, const void *y) {
-    waits++;
-    return real_table->dot(device, count, x, y);
-}
-
-static double count_sum_power(tc_device *device, size_t count, double p, const void *x) {
-    waits++;
-    return real_table->sum_power(device, count, p, x);
-}
+#include "waits.h"
 
 /* always: as a device that the host does not run ahead of. */
 static void watch_table(tc_device *device, bool always) {
-    waits = 0;
-    real_table = device->k;
-    table = *real_table;
-    table.download_bytes = count_download_bytes;
-    table.download_float = count_download_float;
-    table.sum = count_sum;
-    table.dot = count_dot;
-    table.sum_power = count_sum_power;
+    watch_waits(device);
     if (always) table.record_begin = NULL;
-    device->k = &table;
 }
 
 /* ---- methods ---- */

@@ -2,6 +2,7 @@
  * can: the same bits as steps called one by one, whole or in pieces, without a wait inside an epoch. On `cpu`, or what
  * TOCSIN_TEST_DEVICE says. */
 #include "running.h"
+#include "waits.h"
 
 #include "train/trainer.h"
 #include "zoo/zoo.h"
@@ -73,34 +74,7 @@ static setup make_variety(const variety *v) {
 
 /* ---- the device's table, looked at and tampered with ---- */
 
-static const tc_kernels *real_table;
-static tc_kernels table;
-static int waits, replays, recorded;
-
-static void count_download_bytes(tc_device *device, void *to, const void *from, size_t bytes) {
-    waits++;
-    real_table->download_bytes(device, to, from, bytes);
-}
-
-static void count_download_float(tc_device *device, float *to, const void *from, size_t count) {
-    waits++;
-    real_table->download_float(device, to, from, count);
-}
-
-static double count_sum(tc_device *device, size_t count, const void *x) {
-    waits++;
-    return real_table->sum(device, count, x);
-}
-
-static double count_dot(tc_device *device, size_t count, const void *x, const void *y) {
-    waits++;
-    return real_table->dot(device, count, x, y);
-}
-
-static double count_sum_power(tc_device *device, size_t count, double p, const void *x) {
-    waits++;
-    return real_table->sum_power(device, count, p, x);
-}
+static int replays, recorded;
 
 static void count_replay(tc_device *device, tc_recording *recording) {
     replays++;
@@ -119,17 +93,10 @@ static void slow_tally(tc_device *device, const tc_loss *loss, const void *value
 }
 
 static void watch_table(setup *s) {
-    waits = replays = recorded = 0;
-    real_table = s->device->k;
-    table = *real_table;
-    table.download_bytes = count_download_bytes;
-    table.download_float = count_download_float;
-    table.sum = count_sum;
-    table.dot = count_dot;
-    table.sum_power = count_sum_power;
+    replays = recorded = 0;
+    watch_waits(s->device);
     if (table.replay) table.replay = count_replay;
     if (table.record_end) table.record_end = count_record_end;
-    s->device->k = &table;
 }
 
 static void forget_recording(setup *s) {
