@@ -75,7 +75,7 @@ double tc_collider_look(tc_collider *collider, void *dpixels);
 double tc_collider_value(tc_collider *collider);
 
 /* Of one look with a gradient at one surrogate, in `layers` and with that sharpness (attack.h). */
-double tc_collision_work(const tc_craft_job *job, const char *layers, int piece, const tc_sharpness_options *sharpness);
+double tc_collision_work(const tc_craft_job *job, const char *layers, int batch, const tc_sharpness_options *sharpness);
 
 /* What looks have spent, and how many random points they have looked from: pieces of a snapshot, so many for each
  * surrogate. */

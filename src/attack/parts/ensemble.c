@@ -76,7 +76,8 @@ done:
 }
 
 void tc_ensemble_free(tc_ensemble *e) {
-    const int count = e->job ? e->job->surrogate_count : 0;
+    if (!e->job) return;
+    const int count = e->job->surrogate_count;
     for (int i = 0; e->matcher && i < count; i++)
         if (e->matcher[i].device) tc_matcher_free(&e->matcher[i]);
     for (int i = 0; e->passes && i < count; i++) tc_passes_free(&e->passes[i]);

@@ -26,7 +26,7 @@ void tc_protection_free(tc_protection *p);
 
 /* To a folder: the pictures as PNG, in the album's folders and by its names, index.csv, protect.json and REPORT.md. An
  * earlier one there is replaced; anything else is refused. */
-tc_status tc_protect_write(const tc_protection *p, const char *folder, tc_error *error); /* write.c */
+tc_status tc_protect_write(const tc_protection *made, const char *folder, tc_error *error); /* write.c */
 /* What of that folder writing would refuse; makes nothing. */
 tc_status tc_protect_check_folder(const char *folder, tc_error *error); /* write.c */
 /* What was measured, and what adaptive training can undo, as text for people. */
