@@ -27,7 +27,8 @@ static tc_status find_defence(const char *name, const tc_defence **found, tc_err
 static tc_status read_defence(const char *name, const char *kind, const char *const *settings, const tc_defence **found,
                               void **options, tc_error *error) {
     tc_status status = TC_OK;
-    TC_TRY(find_defence(name, found, error));
+    status = find_defence(name, found, error);
+    if (!*found) goto done;
     if (strcmp((*found)->kind, kind) != 0 && strcmp((*found)->kind, "none") != 0)
         TC_RAISE(TC_INVALID, "%s: is a defence of the form %s, not %s; call %s", name, (*found)->kind, kind,
                  strcmp(kind, "filter") ? "tocsin_filter" : "tocsin_train_defended");

@@ -107,6 +107,7 @@ done:
 static tc_status fill(const char *root, const shelf *s, const tc_dataset *like, tc_split *split, tc_error *error) {
     const size_t bytes = tc_dataset_image_bytes(like);
     tc_status status = tc_split_allocate(like, split, s->count, error);
+    if (!split->images || !split->labels) return status;
     for (size_t i = 0; i < s->count && status == TC_OK; i++) {
         tc_image image, slot = {like->height, like->width, like->channels, split->images + i * bytes};
         split->labels[i] = s->label[i];
@@ -143,8 +144,9 @@ static tc_status copy_held(const tc_album *album, tc_dataset *like, tc_error *er
     size_t count = 0;
     for (size_t i = 0; i < album->count; i++) count += album->held[i];
     const tc_status status = tc_split_allocate(like, &like->test, count, error);
+    if (!like->test.images || !like->test.labels) return status;
     count = 0;
-    for (size_t i = 0; i < album->count && status == TC_OK; i++) {
+    for (size_t i = 0; i < album->count; i++) {
         if (!album->held[i]) continue;
         memcpy(like->test.images + count * bytes, like->train.images + i * bytes, bytes);
         like->test.labels[count++] = album->label[i];

@@ -57,7 +57,7 @@ static int namesakes(const tc_device_options *options, int count, const char *na
 }
 
 tc_status tc_cuda_look(const tc_device_options *options, tc_device_facts *facts, tc_error *error) {
-    struct cudaDeviceProp properties;
+    struct cudaDeviceProp properties = {0};
     int index, driver = 0, runtime = 0;
     char release[32], many[32] = "";
     const tc_status status = tc_cuda_find(options, &index, &facts->count, &properties, error);

@@ -94,7 +94,8 @@ static tc_status resolve_method(const tc_settings *settings, const char *path, t
     if (!method->attack) {
         const char *known[TC_MOST_NAMES + 1] = {NULL};
         for (int i = 0; i < TC_MOST_NAMES && tc_attacks()[i].name; i++) known[i] = tc_attacks()[i].name;
-        TC_TRY(tc_spec_unknown_name(settings, key, method->name, known, "attacks", error));
+        status = tc_spec_unknown_name(settings, key, method->name, known, "attacks", error);
+        goto done;
     }
     TC_TRY(tc_settings_refuse_others(settings, path, method->name, tc_method_table, method->attack->options, error));
     TC_TRY(tc_new(&method->options, 1, method->attack->options_size, error));
