@@ -96,9 +96,32 @@ tc_status tc_convolution_check(const tc_convolution *g, tc_error *error) {
                     g->groups);
 }
 
-tc_status tc_device_reals(tc_device *device, size_t count, void *pointer, tc_error *error) {
+tc_status tc_device_bytes(tc_device *device, size_t bytes, void *pointer, tc_error *error) {
     void *memory = NULL;
-    const tc_status status = device->k->allocate(device, count * device->element, &memory, error);
+    const tc_status status = device->k->allocate(device, bytes, &memory, error);
     memcpy(pointer, &memory, sizeof memory);
+    return status;
+}
+
+tc_status tc_device_copy(tc_device *device, const void *data, size_t bytes, void *pointer, tc_error *error) {
+    void *memory = NULL;
+    const tc_status status = tc_device_bytes(device, bytes, &memory, error);
+    if (status == TC_OK) device->k->upload_bytes(device, memory, data, bytes);
+    memcpy(pointer, &memory, sizeof memory);
+    return status;
+}
+
+tc_status tc_device_reals(tc_device *device, size_t count, void *pointer, tc_error *error) {
+    return tc_device_bytes(device, count * device->element, pointer, error);
+}
+
+tc_status tc_device_order(tc_device *device, size_t count, uint32_t **index, tc_error *error) {
+    uint32_t *order = NULL;
+    tc_status status = TC_OK;
+    TC_TRY(tc_new(&order, count, sizeof *order, error));
+    for (size_t i = 0; i < count; i++) order[i] = (uint32_t)i;
+    TC_TRY(tc_device_copy(device, order, count * sizeof *order, index, error));
+done:
+    free(order);
     return status;
 }

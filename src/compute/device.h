@@ -477,7 +477,13 @@ static inline size_t tc_shape_bytes(const tc_device *device, tc_shape shape) {
     return tc_shape_count(shape) * (shape.half ? 2 : device->element);
 }
 
-/* An array of `count` reals, zeroed. */
+/* *pointer, a pointer to any type, := zeroed memory on the device; NULL where there is none. */
+tc_status tc_device_bytes(tc_device *device, size_t bytes, void *pointer, tc_error *error);
+/* The same, with what `data` of the host holds in it. */
+tc_status tc_device_copy(tc_device *device, const void *data, size_t bytes, void *pointer, tc_error *error);
+/* The same as tc_device_bytes, of `count` reals. */
 tc_status tc_device_reals(tc_device *device, size_t count, void *pointer, tc_error *error);
+/* *index := 0, 1, … count - 1 on the device: a batch's images in the order in which they lie. */
+tc_status tc_device_order(tc_device *device, size_t count, uint32_t **index, tc_error *error);
 
 #endif

@@ -32,37 +32,20 @@ static tc_status find_features(const tc_model *model, tc_node *node, tc_error *e
     return TC_OK;
 }
 
-static tc_status make_index(looker *l, tc_error *error) {
-    tc_status status = TC_OK;
-    void *memory = NULL;
-    uint32_t *order = NULL;
-    const size_t bytes = (size_t)l->batch * sizeof *order;
-    TC_TRY(tc_new(&order, (size_t)l->batch, sizeof *order, error));
-    for (int i = 0; i < l->batch; i++) order[i] = (uint32_t)i;
-    TC_TRY(l->job->device->k->allocate(l->job->device, bytes, &memory, error));
-    l->index = memory;
-    l->job->device->k->upload_bytes(l->job->device, l->index, order, bytes);
-done:
-    free(order);
-    return status;
-}
-
 static tc_status make(looker *l, tc_error *error) {
     tc_status status = TC_OK;
     tc_device *device = l->job->device;
     const tc_model *model = l->job->model;
     const size_t parameters = tc_model_parameters(model), statistics = tc_model_state(model);
     const size_t count = l->job->view->count, bytes = tc_dataset_image_bytes(l->job->view->dataset);
-    void *memory = NULL;
     l->batch = count < LARGEST_BATCH ? (int)count : LARGEST_BATCH;
     l->passes = (tc_passes){.device = device, .model = model, .options = {.mode = TC_EVALUATE}};
     TC_TRY(tc_passes_for(&l->passes, count, l->batch, error));
     TC_TRY(tc_device_reals(device, parameters, &l->theta, error));
     TC_TRY(tc_device_reals(device, statistics + 1, &l->state, error)); /* never empty */
     TC_TRY(tc_new(&l->staged, (size_t)l->batch, bytes, error));
-    TC_TRY(device->k->allocate(device, (size_t)l->batch * bytes, &memory, error));
-    l->images = memory;
-    TC_TRY(make_index(l, error));
+    TC_TRY(tc_device_bytes(device, (size_t)l->batch * bytes, &l->images, error));
+    TC_TRY(tc_device_order(device, (size_t)l->batch, &l->index, error));
     device->k->upload_float(device, l->theta, l->job->weights->theta, parameters);
     device->k->upload_float(device, l->state, l->job->weights->state, statistics);
 done:

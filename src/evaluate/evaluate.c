@@ -20,34 +20,17 @@ typedef struct predictor {
     int batch;
 } predictor;
 
-static tc_status make_index(predictor *p, tc_error *error) {
-    tc_status status = TC_OK;
-    void *memory = NULL;
-    uint32_t *order = NULL;
-    const size_t bytes = (size_t)p->batch * sizeof *order;
-    TC_TRY(tc_new(&order, (size_t)p->batch, sizeof *order, error));
-    for (int i = 0; i < p->batch; i++) order[i] = (uint32_t)i;
-    TC_TRY(p->device->k->allocate(p->device, bytes, &memory, error));
-    p->index = memory;
-    p->device->k->upload_bytes(p->device, p->index, order, bytes);
-done:
-    free(order);
-    return status;
-}
-
 static tc_status make(predictor *p, const tc_model *model, const tc_weights *weights, size_t count, tc_error *error) {
     tc_status status = TC_OK;
     const tc_kernels *k = p->device->k;
     const size_t parameters = tc_model_parameters(model), statistics = tc_model_state(model);
-    void *memory = NULL;
     p->batch = count < LARGEST_BATCH ? (int)count : LARGEST_BATCH;
     p->passes = (tc_passes){.device = p->device, .model = model, .options = {.mode = TC_EVALUATE}};
     TC_TRY(tc_passes_for(&p->passes, count, p->batch, error));
     TC_TRY(tc_device_reals(p->device, parameters, &p->theta, error));
     TC_TRY(tc_device_reals(p->device, statistics + 1, &p->state, error)); /* never empty */
-    TC_TRY(k->allocate(p->device, (size_t)p->batch * tc_dataset_image_bytes(p->dataset), &memory, error));
-    p->images = memory;
-    TC_TRY(make_index(p, error));
+    TC_TRY(tc_device_bytes(p->device, (size_t)p->batch * tc_dataset_image_bytes(p->dataset), &p->images, error));
+    TC_TRY(tc_device_order(p->device, (size_t)p->batch, &p->index, error));
     k->upload_float(p->device, p->theta, weights->theta, parameters);
     k->upload_float(p->device, p->state, weights->state, statistics);
 done:

@@ -51,26 +51,13 @@ typedef struct walker {
     int batch;
 } walker;
 
-/* Device memory with `bytes` of `data` in it. */
-static tc_status upload(tc_device *device, const void *data, size_t bytes, void **memory, tc_error *error) {
-    const tc_status status = device->k->allocate(device, bytes, memory, error);
-    if (status == TC_OK) device->k->upload_bytes(device, *memory, data, bytes);
-    return status;
-}
-
 static tc_status upload_images(walker *w, tc_error *error) {
     const tc_landscape_job *job = w->job;
+    const size_t bytes = job->count * tc_dataset_image_bytes(job->dataset);
     tc_status status = TC_OK;
-    uint32_t *order = NULL;
-    void *memory = NULL;
-    TC_TRY(tc_new(&order, job->count, sizeof *order, error));
-    for (size_t i = 0; i < job->count; i++) order[i] = (uint32_t)i;
-    TC_TRY(upload(job->device, order, job->count * sizeof *order, &memory, error));
-    w->index = memory;
-    TC_TRY(upload(job->device, job->images, job->count * tc_dataset_image_bytes(job->dataset), &memory, error));
-    w->images = memory;
+    TC_TRY(tc_device_order(job->device, job->count, &w->index, error));
+    TC_TRY(tc_device_copy(job->device, job->images, bytes, &w->images, error));
 done:
-    free(order);
     return status;
 }
 

@@ -16,11 +16,9 @@ static tc_status allocate_ends(tc_pass *pass, tc_error *error) {
     const tc_shape in = tc_model_input(pass->model);
     const size_t x = n * tc_shape_count(in);
     tc_status status = TC_OK;
-    void *labels = NULL;
     TC_TRY(reals(pass, x, &pass->x, error));
     if (pass->options.want & TC_WANT_X_DOT) TC_TRY(reals(pass, x, &pass->x_dot, error));
-    TC_TRY(pass->device->k->allocate(pass->device, n * sizeof *pass->labels, &labels, error));
-    pass->labels = labels;
+    TC_TRY(tc_device_bytes(pass->device, n * sizeof *pass->labels, &pass->labels, error));
     if (pass->options.soft_targets) TC_TRY(reals(pass, n * classes, &pass->soft, error));
     TC_TRY(reals(pass, n, &pass->losses, error));
 done:
@@ -253,7 +251,7 @@ void tc_pass_grad_jvp(tc_pass *pass, const void *theta_dot, const void *x_dot, v
 /* The same images lie side by side in groups or one after the other; of each, all that it has. */
 static tc_shape by_image(tc_shape s) {
     const int abreast = tc_shape_abreast(s);
-    return (tc_shape){(int)tc_shape_groups(s), s.h * s.w * s.c, 1, abreast, abreast, 0, false};
+    return (tc_shape){.n = (int)tc_shape_groups(s), .h = s.h * s.w * s.c, .w = 1, .c = abreast, .abreast = abreast};
 }
 
 double tc_pass_grad_each(tc_pass *pass, const void *theta, int count, double *squares) {

@@ -8,13 +8,6 @@
 
 /* ---- making ---- */
 
-static tc_status room(const tc_trainer *t, size_t count, size_t size, void *pointer, tc_error *error) {
-    void *memory = NULL;
-    const tc_status status = t->device->k->allocate(t->device, count * size, &memory, error);
-    memcpy(pointer, &memory, sizeof memory);
-    return status;
-}
-
 /* Room for an epoch of all samples; one of fewer has fewer steps. */
 tc_status tc_plain_make(tc_trainer *t, tc_error *error) {
     tc_status status = TC_OK;
@@ -23,12 +16,12 @@ tc_status tc_plain_make(tc_trainer *t, tc_error *error) {
     const size_t samples = t->samples.count, steps = (samples + (size_t)t->batch - 1) / (size_t)t->batch;
     if (!tc_variants_resident(t)) return TC_OK;
     TC_TRY(tc_new(&p->paces, steps, sizeof *p->paces, error));
-    TC_TRY(room(t, samples, sizeof *walk->answers, &walk->answers, error));
-    TC_TRY(room(t, samples, sizeof *walk->order, &walk->order, error));
-    TC_TRY(room(t, steps, sizeof *walk->paces, &walk->paces, error));
+    TC_TRY(tc_device_bytes(t->device, samples * sizeof *walk->answers, &walk->answers, error));
+    TC_TRY(tc_device_bytes(t->device, samples * sizeof *walk->order, &walk->order, error));
+    TC_TRY(tc_device_bytes(t->device, steps * sizeof *walk->paces, &walk->paces, error));
     if (t->samples.augment) {
         TC_TRY(tc_new(&p->warps, samples, sizeof *p->warps, error));
-        TC_TRY(room(t, samples, sizeof *walk->warps, &walk->warps, error));
+        TC_TRY(tc_device_bytes(t->device, samples * sizeof *walk->warps, &walk->warps, error));
     }
     walk->index = t->samples.index;
     walk->warp = t->samples.warp;

@@ -6,11 +6,8 @@
 
 static tc_status upload(tc_samples *samples, const tc_view *view, tc_error *error) {
     tc_status status = TC_OK;
-    const tc_kernels *k = samples->device->k;
     const size_t bytes = tc_dataset_image_bytes(view->dataset);
-    void *images = NULL;
-    TC_TRY(k->allocate(samples->device, view->count * bytes, &images, error));
-    samples->images = images;
+    TC_TRY(tc_device_bytes(samples->device, view->count * bytes, &samples->images, error));
     for (size_t i = 0; i < view->count; i++) {
         const int32_t label = tc_view_label(view, i);
         if (label < 0 || label >= view->dataset->classes)
@@ -33,7 +30,6 @@ void tc_samples_renew(tc_samples *samples, const tc_view *view) {
 tc_status tc_samples_create(tc_device *device, const tc_view *view, const tc_train_options *options, tc_stream stream,
                             int batch, tc_samples *samples, tc_error *error) {
     tc_status status = TC_OK;
-    void *memory = NULL;
     *samples = (tc_samples){.device = device,
                             .dataset = view->dataset,
                             .stream = stream,
@@ -47,10 +43,8 @@ tc_status tc_samples_create(tc_device *device, const tc_view *view, const tc_tra
     TC_TRY(tc_new(&samples->order, view->count + (size_t)batch, sizeof *samples->order, error));
     TC_TRY(tc_new(&samples->host_warp, (size_t)batch, sizeof *samples->host_warp, error));
     TC_TRY(tc_new(&samples->host_labels, (size_t)batch, sizeof *samples->host_labels, error));
-    TC_TRY(device->k->allocate(device, (size_t)batch * sizeof *samples->index, &memory, error));
-    samples->index = memory;
-    TC_TRY(device->k->allocate(device, (size_t)batch * sizeof *samples->warp, &memory, error));
-    samples->warp = memory;
+    TC_TRY(tc_device_bytes(device, (size_t)batch * sizeof *samples->index, &samples->index, error));
+    TC_TRY(tc_device_bytes(device, (size_t)batch * sizeof *samples->warp, &samples->warp, error));
     TC_TRY(upload(samples, view, error));
 done:
     return status;

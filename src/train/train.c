@@ -75,13 +75,6 @@ done:
     return status;
 }
 
-static tc_status room(const tc_trainer *t, size_t bytes, void *pointer, tc_error *error) {
-    void *memory = NULL;
-    const tc_status status = t->device->k->allocate(t->device, bytes, &memory, error);
-    memcpy(pointer, &memory, sizeof memory);
-    return status;
-}
-
 tc_status tc_trainer_make(tc_trainer *t, const tc_weights *weights, tc_error *error) {
     tc_status status = TC_OK;
     const size_t count = t->view->count;
@@ -94,8 +87,8 @@ tc_status tc_trainer_make(tc_trainer *t, const tc_weights *weights, tc_error *er
     TC_TRY(tc_trainer_fit(t, count, error));
     TC_TRY(tc_samples_create(t->device, t->view, t->options, t->stream, t->batch, &t->samples, error));
     TC_TRY(tc_new(&t->logits, (size_t)t->batch * (size_t)tc_model_classes(t->model), sizeof *t->logits, error));
-    TC_TRY(room(t, sizeof *t->pace, &t->pace, error));
-    TC_TRY(room(t, sizeof *t->count, &t->count, error));
+    TC_TRY(tc_device_bytes(t->device, sizeof *t->pace, &t->pace, error));
+    TC_TRY(tc_device_bytes(t->device, sizeof *t->count, &t->count, error));
     TC_TRY(tc_variants_make(t, error));
     if (checkpoint_path(t))
         t->fingerprint = tc_train_fingerprint(t->device, t->model, t->view, t->options, t->stream, weights);

@@ -45,8 +45,8 @@ double tc_train_work(const tc_train_options *options) {
 static tc_status make_rows(const tc_trainer *t, size_t row, tc_rows *rows, tc_error *error) {
     tc_status status = TC_OK;
     TC_TRY(tc_new(&rows->host, t->samples.count, row, error));
-    TC_TRY(t->device->k->allocate(t->device, t->samples.count * row, &rows->all, error));
-    TC_TRY(t->device->k->allocate(t->device, (size_t)t->batch * row, &rows->now, error));
+    TC_TRY(tc_device_bytes(t->device, t->samples.count * row, &rows->all, error));
+    TC_TRY(tc_device_bytes(t->device, (size_t)t->batch * row, &rows->now, error));
 done:
     return status;
 }

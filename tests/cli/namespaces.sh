@@ -68,8 +68,7 @@ same 'two machines give what one gives' one apart
 # a worker on the other machine dies: mpirun ends the job, and it goes on when asked to
 machines 1 2 "$tocsin" run study.yaml $long --out broken --quiet >out.txt 2>err.txt &
 pid=$!
-while [ ! -e broken/run.db ] && kill -0 $pid 2>/dev/null; do sleep 0.05; done
-sleep 0.5
+begun broken $pid
 victim=
 for process in $(ip netns pids $far); do
     [ "$(cat /proc/"$process"/comm 2>/dev/null)" = "$(basename "$tocsin")" ] && victim=$process

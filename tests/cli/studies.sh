@@ -4,6 +4,7 @@
 #     finished DIR          one line for each finished phase: key and when it was finished
 spec=$(cd "$(dirname "$0")" && pwd)/tiny.yaml
 . "$(dirname "$0")/harness.sh"
+. "$(dirname "$0")/kills.sh"
 export OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive
 
 cat >same.py <<'END'

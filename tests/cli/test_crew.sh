@@ -13,8 +13,7 @@ children() { grep -l "^PPid:[[:space:]]*$1\$" /proc/[0-9]*/status 2>/dev/null | 
 # a worker dies: its phase goes to another
 "$tocsin" run "$spec" $long --out orphan --jobs 3 >out.txt 2>err.txt &
 pid=$!
-while [ ! -e orphan/run.db ] && kill -0 $pid 2>/dev/null; do sleep 0.02; done
-sleep 0.2
+begun orphan $pid
 victim=$(children $pid | head -n 1)
 kill -9 "$victim"
 wait $pid
@@ -26,8 +25,7 @@ same 'a killed worker changes nothing' one orphan
 # all workers die: the run fails, and goes on when asked to
 "$tocsin" run "$spec" $long --out alone --jobs 2 >out.txt 2>err.txt &
 pid=$!
-while [ ! -e alone/run.db ] && kill -0 $pid 2>/dev/null; do sleep 0.02; done
-sleep 0.2
+begun alone $pid
 kill -9 $(children $pid)
 wait $pid
 status=$?
@@ -39,7 +37,7 @@ same 'dead workers change nothing' one alone
 # the coordinator dies: no worker outlives it for long
 "$tocsin" run "$spec" $long --out headless --jobs 3 --quiet >out.txt 2>err.txt &
 pid=$!
-while [ ! -e headless/run.db ] && kill -0 $pid 2>/dev/null; do sleep 0.02; done
+begun headless $pid
 workers=$(children $pid)
 kill -9 $pid
 wait $pid 2>/dev/null
@@ -82,8 +80,7 @@ ranks() {
 # a rank dies: mpirun ends the job, and it goes on when asked to
 "$mpirun" -n 3 "$tocsin" run "$spec" $long --out broken --quiet >out.txt 2>err.txt &
 pid=$!
-while [ ! -e broken/run.db ] && kill -0 $pid 2>/dev/null; do sleep 0.05; done
-sleep 0.3
+begun broken $pid
 last=$(ranks $pid | tail -n 1)
 [ -n "$last" ] && kill -9 "$last"
 wait $pid && fail 'mpirun did not notice a dead rank'

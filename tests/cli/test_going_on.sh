@@ -2,6 +2,7 @@
 # checkpoint that is damaged, of other settings or of other data is refused, and left as it is.
 backdoor=$(cd "$(dirname "$0")" && pwd)/backdoor.yaml
 . "$(dirname "$0")/harness.sh"
+. "$(dirname "$0")/kills.sh"
 export OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive
 slow=${3:-1} # how many times slower a sanitized program is taken to be: it gets less to do
 often='--threads 1 --set surrogate.train.checkpoint_minutes=0.0005 --set victim.train.checkpoint_minutes=0.0005'
@@ -49,25 +50,16 @@ glyphs='--threads 1 --set dataset.source=glyphs --set dataset.train_per_class=12
         --set victim.model=lenet --set threat.ratio=0.05'
 matching="$glyphs $often --set attacks.1.name=gradient-matching --set attacks.1.steps=$((45 / slow)) --set attacks.1.restarts=3"
 holds 'a surrogate' "$tocsin" train $glyphs --network surrogate --set surrogate.train.epochs=2 --out w.safetensors --quiet
+start=$(now)
 holds 'craft undisturbed' "$tocsin" craft $matching --surrogate w.safetensors --out whole --quiet
+undisturbed=$(($(now) - start))
 holds 'craft where an earlier poison is' "$tocsin" craft $matching --surrogate w.safetensors --out whole --quiet --resume
 same 'the same again' whole whole
 
-status=1 rounds=0
-while [ $status != 0 ] && [ $rounds -lt 100 ]; do # at many moments, until one attempt comes to its end
-    rounds=$((rounds + 1))
-    pause=$(python3 -c "import random; random.seed($rounds); print($slow * random.uniform(0.01, 0.05 + 0.03 * $rounds))")
-    "$tocsin" craft $matching --surrogate w.safetensors --out killed --resume --quiet >out.txt 2>err.txt &
-    pid=$!
-    sleep "$pause"
-    kill -9 $pid 2>/dev/null
-    wait $pid 2>/dev/null
-    status=$?
-    checks=$((checks + 1))
-    [ $status = 0 ] || [ $status = 137 ] || { fail "killed: status $status"; cat err.txt; break; }
-done
-[ $rounds -ge 3 ] || fail "only $rounds rounds: the poison is too quick for this test"
-echo "killed $((rounds - 1)) times"
+attempt() { exec "$tocsin" craft $matching --surrogate w.safetensors --out killed --resume --quiet; }
+look() { :; }
+forget() { rm -rf killed killed.checkpoint; }
+battered 3 $undisturbed
 same 'as if never killed' whole killed
 
 break_off INT stopped.checkpoint/craft.checkpoint craft $matching --surrogate w.safetensors --out stopped
@@ -127,12 +119,14 @@ done
 # two at once: the second is refused, and the first undisturbed
 "$tocsin" craft $matching --surrogate w.safetensors --out shared --quiet >first.txt 2>&1 &
 first=$!
-while [ ! -e shared.checkpoint/craft.checkpoint ] && kill -0 $first 2>/dev/null; do sleep 0.01; done
+came shared.checkpoint/craft.checkpoint $first
+kill -STOP $first # else a fast one might have come to its end
 "$tocsin" craft $matching --surrogate w.safetensors --out shared --resume >out.txt 2>err.txt
 status=$?
 checks=$((checks + 1))
 [ $status = 2 ] && grep -q '^tocsin: --out: shared.checkpoint: another run is at work there: process .*; wait for it, or choose another folder$' err.txt ||
     { fail "a second process: status $status"; cat err.txt; }
+kill -CONT $first
 wait $first || { fail 'the first of two'; cat first.txt; }
 same 'undisturbed by a second process' whole shared
 

@@ -28,9 +28,7 @@ done:
 static tc_status make_device(tc_crowd *c, tc_error *error) {
     tc_status status = TC_OK;
     const size_t values = c->batch * c->image;
-    void *memory = NULL;
-    TC_TRY(c->device->k->allocate(c->device, values, &memory, error));
-    c->base8 = memory;
+    TC_TRY(tc_device_bytes(c->device, values, &c->base8, error));
     TC_TRY(tc_device_reals(c->device, values, &c->base, error));
     TC_TRY(tc_device_reals(c->device, values, &c->delta, error));
     TC_TRY(tc_device_reals(c->device, values, &c->pixels, error));

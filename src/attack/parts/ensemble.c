@@ -62,13 +62,11 @@ done:
 
 tc_status tc_ensemble_create(const tc_craft_job *job, size_t batch, double memory, tc_ensemble *e, tc_error *error) {
     tc_status status = TC_OK;
-    void *phi = NULL;
     *e = (tc_ensemble){.job = job, .batch = batch, .memory = memory};
     if (job->surrogate_count < 1) TC_RAISE(TC_INVALID, "attack: no surrogate is given; train one first");
     TC_TRY(tc_new(&e->passes, (size_t)job->surrogate_count, sizeof *e->passes, error));
     TC_TRY(tc_new(&e->matcher, (size_t)job->surrogate_count, sizeof *e->matcher, error));
-    TC_TRY(job->device->k->allocate(job->device, sizeof *e->phi, &phi, error));
-    e->phi = phi;
+    TC_TRY(tc_device_bytes(job->device, sizeof *e->phi, &e->phi, error));
     for (int i = 0; i < job->surrogate_count; i++) TC_TRY(make_matcher(e, i, error));
 done:
     if (status != TC_OK) tc_ensemble_free(e);

@@ -11,13 +11,11 @@ static tc_shape shape_of(const tc_lens *lens, int n) {
 tc_status tc_lens_create(tc_device *device, const tc_dataset *dataset, size_t count, int piece, double shift, bool flip,
                          tc_lens *lens, tc_error *error) {
     tc_status status = TC_OK;
-    void *memory = NULL;
     const size_t image = tc_dataset_image_bytes(dataset);
     *lens =
         (tc_lens){.device = device, .dataset = dataset, .count = count, .shift = shift, .flip = flip, .plain = true};
     TC_TRY(tc_new(&lens->host, count, sizeof *lens->host, error));
-    TC_TRY(device->k->allocate(device, count * sizeof *lens->warp, &memory, error));
-    lens->warp = memory;
+    TC_TRY(tc_device_bytes(device, count * sizeof *lens->warp, &lens->warp, error));
     TC_TRY(tc_device_reals(device, (size_t)piece * image, &lens->a, error));
     TC_TRY(tc_device_reals(device, (size_t)piece * image, &lens->b, error));
 done:

@@ -43,17 +43,12 @@ static tc_status make_buffers(tc_mixture *m, tc_error *error) {
     tc_device *device = m->job->device;
     const tc_split *train = &m->job->dataset->train;
     const size_t batch = (size_t)m->batch, bytes = train->count * tc_dataset_image_bytes(m->job->dataset);
-    void *memory = NULL;
     TC_TRY(tc_new(&m->host_index, batch, sizeof *m->host_index, error));
     TC_TRY(tc_new(&m->host_warp, batch, sizeof *m->host_warp, error));
     TC_TRY(tc_new(&m->labels, batch, sizeof *m->labels, error));
-    TC_TRY(device->k->allocate(device, batch * sizeof *m->index, &memory, error));
-    m->index = memory;
-    TC_TRY(device->k->allocate(device, batch * sizeof *m->warp, &memory, error));
-    m->warp = memory;
-    TC_TRY(device->k->allocate(device, bytes, &memory, error));
-    m->images = memory;
-    device->k->upload_bytes(device, m->images, train->images, bytes);
+    TC_TRY(tc_device_bytes(device, batch * sizeof *m->index, &m->index, error));
+    TC_TRY(tc_device_bytes(device, batch * sizeof *m->warp, &m->warp, error));
+    TC_TRY(tc_device_copy(device, train->images, bytes, &m->images, error));
 done:
     return status;
 }

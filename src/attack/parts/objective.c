@@ -54,28 +54,15 @@ static void image_free(tc_objective *objective) {
     free(q);
 }
 
-/* Device memory with `bytes` of `data` in it. */
-static tc_status upload(tc_device *device, const void *data, size_t bytes, void *pointer, tc_error *error) {
-    void *memory = NULL;
-    const tc_status status = device->k->allocate(device, bytes, &memory, error);
-    if (status == TC_OK) device->k->upload_bytes(device, memory, data, bytes);
-    memcpy(pointer, &memory, sizeof memory);
-    return status;
-}
-
 static tc_status fill(image_objective *q, const uint8_t *images, const int32_t *labels, tc_error *error) {
     tc_status status = TC_OK;
-    uint32_t *order = NULL;
     TC_TRY(tc_new(&q->labels, q->count, sizeof *q->labels, error));
-    TC_TRY(tc_new(&order, q->count, sizeof *order, error));
     memcpy(q->labels, labels, q->count * sizeof *labels);
-    for (size_t i = 0; i < q->count; i++) order[i] = (uint32_t)i;
-    TC_TRY(upload(q->device, images, q->count * tc_dataset_image_bytes(q->dataset), &q->images, error));
-    TC_TRY(upload(q->device, order, q->count * sizeof *order, &q->index, error));
+    TC_TRY(tc_device_copy(q->device, images, q->count * tc_dataset_image_bytes(q->dataset), &q->images, error));
+    TC_TRY(tc_device_order(q->device, q->count, &q->index, error));
     if (q->count > (size_t)q->batch) TC_TRY(tc_device_reals(q->device, q->base.parameters, &q->part, error));
     TC_TRY(tc_passes_for(&q->passes, q->count, q->batch, error));
 done:
-    free(order);
     return status;
 }
 

@@ -18,9 +18,7 @@ uint8_t tc_round_pixel(uint8_t base, double delta, double epsilon) {
 
 static tc_status make(tc_perturbation *p, tc_error *error) {
     tc_status status = TC_OK;
-    void *memory = NULL;
-    TC_TRY(p->device->k->allocate(p->device, p->values, &memory, error));
-    p->base8 = memory;
+    TC_TRY(tc_device_bytes(p->device, p->values, &p->base8, error));
     TC_TRY(tc_device_reals(p->device, p->values, &p->base, error));
     TC_TRY(tc_device_reals(p->device, p->values, &p->delta, error));
     TC_TRY(tc_device_reals(p->device, p->values, &p->pixels, error));

@@ -17,14 +17,11 @@ typedef struct prober {
 
 static tc_status make(prober *p, const tc_surrogate *surrogate, tc_error *error) {
     tc_status status = TC_OK;
-    void *memory = NULL;
     TC_TRY(tc_viewer_create(p->device, p->dataset, surrogate, TC_WANT_GRAD_THETA, &p->surrogate, error));
     TC_TRY(tc_passes_get(&p->surrogate.passes, 1, &p->pass, error));
     TC_TRY(tc_device_reals(p->device, p->surrogate.parameters, &p->g, error));
-    TC_TRY(p->device->k->allocate(p->device, tc_dataset_image_bytes(p->dataset), &memory, error));
-    p->image = memory;
-    TC_TRY(p->device->k->allocate(p->device, sizeof *p->index, &memory, error));
-    p->index = memory;
+    TC_TRY(tc_device_bytes(p->device, tc_dataset_image_bytes(p->dataset), &p->image, error));
+    TC_TRY(tc_device_bytes(p->device, sizeof *p->index, &p->index, error));
 done:
     return status;
 }
