@@ -1,9 +1,11 @@
-/* abreast.c — see abreast.h. Forward: a tile of (output channels × neighbouring pixels), one vector of 16 images each,
- * is kept in registers over all taps that fall inside the image. The backward map to the input is the forward map with
+/* abreast.c — see abreast.h. Forward: a tile of (output channels × neighbouring pixels), one vector of images each, is
+ * kept in registers over all taps that fall inside the image. The backward map to the input is the forward map with
  * flipped weights. The gradient by the weights keeps a row of taps between a few output channels and one input channel
  * in registers while it walks over the pixels.
  *
- * Compiled once per instruction set; the vector type is the compiler's own and works on all. */
+ * Compiled once per instruction set; the vector type is the compiler's own and works on all. A register that holds
+ * fewer than the 16 images that lie side by side gets them in several parts, one after the other: a vector wider than a
+ * register would be kept in memory. */
 #include "compute/cpu/abreast.h"
 
 #include "compute/cpu/isa.h"
@@ -16,9 +18,20 @@
 /* Loops over a tile, whose bounds are constants: unrolled, so that the tile stays in registers. */
 #define TILE_LOOP(i, bound) _Pragma("GCC unroll 16") for (int i = 0; i < (bound); i++)
 
-enum { LANES = TC_ABREAST, FIRST_LEVEL = 20480 /* bytes of the first-level cache that a tile's input may fill */ };
-typedef float vec __attribute__((vector_size(LANES * sizeof(float))));
-typedef int32_t mask __attribute__((vector_size(LANES * sizeof(int32_t))));
+#if defined __AVX512F__
+#define TC_WIDTH 16 /* floats in a register */
+#elif defined __AVX__
+#define TC_WIDTH 8
+#else
+#define TC_WIDTH 4
+#endif
+enum {
+    LANES = TC_ABREAST,
+    WIDTH = TC_WIDTH,
+    FIRST_LEVEL = 20480, /* bytes of the first-level cache that a tile's input may fill */
+};
+typedef float vec __attribute__((vector_size(WIDTH * sizeof(float))));
+typedef int32_t mask __attribute__((vector_size(WIDTH * sizeof(int32_t))));
 
 ALWAYS_INLINE vec load(const float *from) {
     vec v;
@@ -31,8 +44,7 @@ ALWAYS_INLINE void store(float *to, vec v) {
 }
 
 ALWAYS_INLINE vec spread(float value) {
-    return (vec){value, value, value, value, value, value, value, value,
-                 value, value, value, value, value, value, value, value};
+    return value - (vec){0}; /* every lane, with the sign of a zero */
 }
 
 static int least(int a, int b) {
@@ -90,10 +102,12 @@ static void scatter(int n, int h, int w, int channels, const float *from, float 
 
 /* Channels and pixels of a tile: together as many vectors as there are registers for, channels first, so that a single
  * pixel at the border still keeps the arithmetic units busy. */
-#ifdef __AVX512F__
+#if TC_WIDTH == 16
 #define TILES(_) _(8, 3) _(6, 4) _(4, 6) _(2, 8) _(1, 8)
-#else
-#define TILES(_) _(2, 3) _(1, 6)
+#elif TC_WIDTH == 8
+#define TILES(_) _(6, 2) _(4, 3) _(2, 5) _(1, 7)
+#else /* where a product needs a register of its own */
+#define TILES(_) _(4, 2) _(2, 4) _(1, 6)
 #endif
 
 static int tile_channels(int left) {
@@ -198,7 +212,8 @@ static void forward_strip(const tc_abreast *g, int from, int to, const float *we
             switch (tile_channels(g->oc - at.o)) {
 #define TC_TILE(channels, pixels)                                                                                      \
     case channels:                                                                                                     \
-        forward_rows(channels, pixels, g, at, from, to, w, bias, in, out);                                             \
+        for (int part = 0; part < LANES; part += WIDTH)                                                                \
+            forward_rows(channels, pixels, g, at, from, to, w, bias, in + part, out + part);                           \
         break;
                 TILES(TC_TILE)
 #undef TC_TILE
@@ -234,9 +249,17 @@ static void forward(const tc_device *device, const tc_abreast *g, const float *w
 
 /* ---- gradient by the weights ---- */
 
-enum { MAX_CHANNELS = 4, MAX_TAPS = 5, ROWS_AT_ONCE = 4 /* of dz, that stay in the first-level cache */ };
+/* So many output channels share an input's loads: a tile's sums are this times MAX_TAPS. */
+#if TC_WIDTH == 16
+#define CHANNELS(_) _(4) _(3) _(2) _(1)
+enum { MAX_CHANNELS = 4 };
+#else
+#define CHANNELS(_) _(2) _(1)
+enum { MAX_CHANNELS = 2 };
+#endif
+enum { MAX_TAPS = 5, ROWS_AT_ONCE = 4 /* of dz, that stay in the first-level cache */ };
 
-static const float nothing[LANES] __attribute__((aligned(64)));
+static const float nothing[WIDTH] __attribute__((aligned(64)));
 
 /* A tile's place: output channels o …, input channel c, taps (i, j …) and the rows [from, to) of dz. */
 typedef struct window {
@@ -299,18 +322,18 @@ ALWAYS_INLINE void gradient_window(const int channels, const tc_abreast *g, wind
 }
 
 ALWAYS_INLINE float lane_sum(vec v) {
-#ifdef __AVX512F__
+#if TC_WIDTH == 16
     return _mm512_reduce_add_ps((__m512)v);
 #else
     float total = 0;
-    for (int l = 0; l < LANES; l++) total += v[l];
+    for (int l = 0; l < WIDTH; l++) total += v[l];
     return total;
 #endif
 }
 
-/* So many output channels share an input's loads. */
 static int gradient_channels(int left) {
-    return left == 6 || left == 3 ? 3 : left >= 4 ? 4 : left; /* 6 is 3 + 3, not 4 + 2 */
+    if (MAX_CHANNELS == 4 && left == 6) return 3; /* 3 + 3, not 4 + 2 */
+    return least(left, MAX_CHANNELS);
 }
 
 static bool begins_tile(const tc_abreast *g, int o) {
@@ -319,8 +342,8 @@ static bool begins_tile(const tc_abreast *g, int o) {
     return first == o;
 }
 
-/* total[·][k·k]: taps between output channels o … and input channel c over groups [from, to), a vector of images each.
- * Returns how many output channels. */
+/* total[·][k·k]: taps between output channels o … and input channel c over one part of groups [from, to), a vector of
+ * images each. Returns how many output channels. */
 static int gradient_totals(const tc_abreast *g, int o, int c, int from, int to, const float *x, const float *dz,
                            vec *total) {
     const size_t in = (size_t)(g->ic * g->ih * g->iw) * LANES, out = (size_t)(g->oc * g->oh * g->ow) * LANES;
@@ -330,32 +353,34 @@ static int gradient_totals(const tc_abreast *g, int o, int c, int from, int to, 
     for (int group = from; group < to; group++) {
         const float *of = x + (size_t)group * in, *by = dz + (size_t)group * out;
         switch (channels) {
-        case 4:
-            gradient_window(4, g, at, of, by, total);
-            break;
-        case 3:
-            gradient_window(3, g, at, of, by, total);
-            break;
-        case 2:
-            gradient_window(2, g, at, of, by, total);
-            break;
-        default:
-            gradient_window(1, g, at, of, by, total);
+#define TC_WINDOW(channels)                                                                                            \
+    case channels:                                                                                                     \
+        gradient_window(channels, g, at, of, by, total);                                                               \
+        break;
+            CHANNELS(TC_WINDOW)
+#undef TC_WINDOW
         }
     }
     return channels;
 }
 
+/* The part of dw[o …][c] that the groups [from, to) make up. */
 static void gradient_channel(const tc_abreast *g, int o, int c, int from, int to, const float *x, const float *dz,
-                             float *part) {
+                             float *dw) {
     vec total[MAX_CHANNELS * TC_ABREAST_KERNEL * TC_ABREAST_KERNEL];
-    const int channels = gradient_totals(g, o, c, from, to, x, dz, total), taps = g->kernel * g->kernel;
-    for (int a = 0; a < channels; a++)
-        for (int t = 0; t < taps; t++) part[((o + a) * g->ic + c) * taps + t] = lane_sum(total[a * taps + t]);
+    const int taps = g->kernel * g->kernel;
+    for (int part = 0; part < LANES; part += WIDTH) {
+        const int channels = gradient_totals(g, o, c, from, to, x + part, dz + part, total);
+        for (int a = 0; a < channels; a++)
+            for (int t = 0; t < taps; t++) {
+                float *sum = &dw[((o + a) * g->ic + c) * taps + t];
+                *sum = lane_sum(total[a * taps + t]) + (part > 0 ? *sum : 0);
+            }
+    }
 }
 
-/* A vector of images. */
-static vec bias_total(const tc_abreast *g, int o, int from, int to, const float *dz) {
+/* A vector of images: one part of the groups' db[o]. */
+static vec bias_images(const tc_abreast *g, int o, int from, int to, const float *dz) {
     const size_t out = (size_t)(g->oh * g->ow) * LANES;
     vec total[4] = {spread(0), spread(0), spread(0), spread(0)};
     for (int group = from; group < to; group++) {
@@ -365,6 +390,12 @@ static vec bias_total(const tc_abreast *g, int o, int from, int to, const float 
         for (; i < out; i += LANES) total[0] += load(of + i);
     }
     return (total[0] + total[1]) + (total[2] + total[3]);
+}
+
+static float bias_total(const tc_abreast *g, int o, int from, int to, const float *dz) {
+    float total = lane_sum(bias_images(g, o, from, to, dz));
+    for (int part = WIDTH; part < LANES; part += WIDTH) total += lane_sum(bias_images(g, o, from, to, dz + part));
+    return total;
 }
 
 /* to[i] (+)= Σ over parts. */
@@ -389,7 +420,7 @@ static void gradient(const tc_device *device, const tc_abreast *g, const float *
             const int from = groups * p / count, to = groups * (p + 1) / count;
             float *part = parts + (size_t)p * stride;
             if (begins_tile(g, o)) gradient_channel(g, o, c, from, to, g->in_plain ? room : x, dz, part);
-            if (db && c == 0) part[weights + (size_t)o] = lane_sum(bias_total(g, o, from, to, dz));
+            if (db && c == 0) part[weights + (size_t)o] = bias_total(g, o, from, to, dz);
         }
     }
     add_parts(parts, stride, count, weights, g->accumulate, dw);
@@ -406,22 +437,29 @@ static vec square_taps(const tc_abreast *g, int o, int c, int group, const float
     return sum;
 }
 
+/* One part of a group. */
+static vec square_images(const tc_abreast *g, bool bias, int group, const float *x, const float *dz) {
+    vec sum = spread(0);
+    for (int o = 0; o < g->oc; o += gradient_channels(g->oc - o))
+        for (int c = 0; c < g->ic; c++) sum += square_taps(g, o, c, group, x, dz);
+    for (int o = 0; bias && o < g->oc; o++) {
+        const vec db = bias_images(g, o, group, group + 1, dz);
+        sum += db * db;
+    }
+    return sum;
+}
+
 static void squares(const tc_device *device, const tc_abreast *g, bool bias, const float *x, const float *dz, float *to,
                     float *room) {
     const float *from = g->in_plain ? room : x;
+    const int parts = tc_abreast_groups(g) * (LANES / WIDTH);
 #pragma omp parallel num_threads(device->threads)
     {
         if (g->in_plain) gather(g->n, g->ih, g->iw, g->ic, x, room);
 #pragma omp for schedule(static)
-        for (int group = 0; group < tc_abreast_groups(g); group++) {
-            vec sum = load(to + group * LANES);
-            for (int o = 0; o < g->oc; o += gradient_channels(g->oc - o))
-                for (int c = 0; c < g->ic; c++) sum += square_taps(g, o, c, group, from, dz);
-            for (int o = 0; bias && o < g->oc; o++) {
-                const vec db = bias_total(g, o, group, group + 1, dz);
-                sum += db * db;
-            }
-            store(to + group * LANES, sum);
+        for (int i = 0; i < parts; i++) {
+            const int group = i * WIDTH / LANES, part = i * WIDTH % LANES;
+            store(to + i * WIDTH, load(to + i * WIDTH) + square_images(g, bias, group, from + part, dz + part));
         }
     }
 }
