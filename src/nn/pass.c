@@ -251,7 +251,7 @@ void tc_pass_grad_jvp(tc_pass *pass, const void *theta_dot, const void *x_dot, v
 /* The same images lie side by side in groups or one after the other; of each, all that it has. */
 static tc_shape by_image(tc_shape s) {
     const int abreast = tc_shape_abreast(s);
-    return (tc_shape){.n = (int)tc_shape_groups(s), .h = s.h * s.w * s.c, .w = 1, .c = abreast, .abreast = abreast};
+    return (tc_shape){.n = (int)tc_shape_groups(s), .h = s.h * s.w * s.c, .w = 1, .c = abreast, .block = abreast};
 }
 
 double tc_pass_grad_each(tc_pass *pass, const void *theta, int count, double *squares) {

@@ -42,6 +42,10 @@ static const conv_row geometries[] = {
     {2, 5, 6, 96, 24, 1, 1, 0, 1},
     {1, 7, 7, 8, 48, 3, 2, 1, 1},
     {2, 6, 6, 24, 48, 3, 1, 1, 4},
+    /* pixels far apart, in fewer channels than a vector holds */
+    {4, 12, 12, 6, 12, 1, 2, 0, 1},
+    {4, 8, 8, 12, 24, 1, 2, 0, 1},
+    {3, 9, 9, 3, 6, 1, 2, 0, 1},
     /* each channel alone, and groups of several panels */
     {2, 9, 7, 48, 48, 3, 2, 1, 48},
     {3, 6, 7, 24, 24, 3, 1, 1, 24},

@@ -89,6 +89,15 @@ static bool winograd_fits(const tc_convolution *g) {
            g->out.block == 16 && g->in.c >= 32 && g->out.c >= 32;
 }
 
+/* For windows of one pixel with strides oneDNN first copies the pixels used, and where NHWC has fewer channels than its
+ * panels do, beyond the end of its workspace: wrong gradients, or a crash (2.6 to 3.x; its issue 6035). */
+static const char *to_avoid(const request *r, dnnl_format_tag_t from) {
+    const tc_convolution *g = r->g;
+    const bool affected =
+        r->kind == TC_DNN_GRADIENT && g->kernel == 1 && g->stride > 1 && g->in.c / g->groups < 16 && from == dnnl_nhwc;
+    return affected ? "jit_1x1" : NULL;
+}
+
 static dnnl_primitive_desc_t propose(const request *r, dnnl_alg_kind_t algorithm, dnnl_format_tag_t from,
                                      dnnl_format_tag_t to) {
     const tc_convolution *g = r->g;
@@ -104,6 +113,7 @@ static dnnl_primitive_desc_t propose(const request *r, dnnl_alg_kind_t algorithm
         /* What is left so that the last window ends at the last pixel used. */
         .after = {(g->out.h - 1) * g->stride + g->kernel - g->in.h - g->padding,
                   (g->out.w - 1) * g->stride + g->kernel - g->in.w - g->padding},
+        .avoid = to_avoid(r, from),
     };
     return tc_dnn_plan_convolution(r->device, r->kind, &c, r->attributes);
 }

@@ -20,6 +20,12 @@ typedef struct described {
     dnnl_memory_desc_t own;
 } described;
 
+static bool begins(const_dnnl_primitive_desc_t pd, const char *start) {
+    const char *name = "";
+    dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, &name);
+    return !strncmp(name, start, strlen(start));
+}
+
 static void dims_of(const tc_dnn_layout *layout, dnnl_dims_t dims) {
     for (int i = 0; i < layout->rank; i++) dims[i] = layout->size[i];
 }
@@ -48,9 +54,17 @@ static void append_relu(dnnl_post_ops_t post) {
     dnnl_post_ops_append_eltwise(post, dnnl_eltwise_relu, 0, 0);
 }
 
-static dnnl_status_t plan_convolution(dnnl_engine_t engine, tc_dnn_sense sense, const tc_dnn_convolution *c,
-                                      const described md[4], const_dnnl_primitive_attr_t attributes,
-                                      const_dnnl_primitive_desc_t hint, dnnl_primitive_desc_t *pd) {
+/* On to the first algorithm whose name does not begin with `avoid`. */
+static dnnl_status_t pass_over(const char *avoid, dnnl_primitive_desc_t *pd) {
+    dnnl_status_t s = dnnl_success;
+    while (s == dnnl_success && begins(*pd, avoid)) s = dnnl_primitive_desc_next_impl(*pd);
+    if (s != dnnl_success) dnnl_primitive_desc_destroy(*pd);
+    return s;
+}
+
+static dnnl_status_t any_convolution(dnnl_engine_t engine, tc_dnn_sense sense, const tc_dnn_convolution *c,
+                                     const described md[4], const_dnnl_primitive_attr_t attributes,
+                                     const_dnnl_primitive_desc_t hint, dnnl_primitive_desc_t *pd) {
     static const dnnl_dims_t close = {0};
     if (sense == TC_DNN_FORWARD)
         return dnnl_convolution_forward_primitive_desc_create(pd, engine, dnnl_forward_training, c->algorithm, md[0].md,
@@ -63,6 +77,13 @@ static dnnl_status_t plan_convolution(dnnl_engine_t engine, tc_dnn_sense sense, 
     return dnnl_convolution_backward_weights_primitive_desc_create(pd, engine, c->algorithm, md[0].md, md[1].md,
                                                                    md[2].md, md[3].md, c->stride, close, c->before,
                                                                    c->after, hint, attributes);
+}
+
+static dnnl_status_t plan_convolution(dnnl_engine_t engine, tc_dnn_sense sense, const tc_dnn_convolution *c,
+                                      const described md[4], const_dnnl_primitive_attr_t attributes,
+                                      const_dnnl_primitive_desc_t hint, dnnl_primitive_desc_t *pd) {
+    const dnnl_status_t s = any_convolution(engine, sense, c, md, attributes, hint, pd);
+    return s == dnnl_success && c->avoid ? pass_over(c->avoid, pd) : s;
 }
 
 static dnnl_status_t plan_product(dnnl_engine_t engine, const described md[4], const_dnnl_primitive_attr_t attributes,
@@ -94,6 +115,22 @@ static void append_relu(dnnl_post_ops_t post) {
     dnnl_post_ops_append_eltwise(post, 1, dnnl_eltwise_relu, 0, 0);
 }
 
+/* The first algorithm whose name does not begin with `avoid`. */
+static dnnl_status_t first_of(const_dnnl_op_desc_t desc, const char *avoid, const_dnnl_primitive_attr_t attributes,
+                              dnnl_engine_t engine, const_dnnl_primitive_desc_t hint, dnnl_primitive_desc_t *pd) {
+    dnnl_primitive_desc_iterator_t all = NULL;
+    dnnl_status_t s = dnnl_primitive_desc_iterator_create(&all, desc, attributes, engine, hint);
+    while (s == dnnl_success) {
+        *pd = dnnl_primitive_desc_iterator_fetch(all);
+        if (!*pd) s = dnnl_out_of_memory;
+        if (!*pd || !avoid || !begins(*pd, avoid)) break;
+        dnnl_primitive_desc_destroy(*pd);
+        s = dnnl_primitive_desc_iterator_next(all);
+    }
+    if (all) dnnl_primitive_desc_iterator_destroy(all);
+    return s;
+}
+
 static dnnl_status_t plan_convolution(dnnl_engine_t engine, tc_dnn_sense sense, const tc_dnn_convolution *c,
                                       const described md[4], const_dnnl_primitive_attr_t attributes,
                                       const_dnnl_primitive_desc_t hint, dnnl_primitive_desc_t *pd) {
@@ -108,7 +145,7 @@ static dnnl_status_t plan_convolution(dnnl_engine_t engine, tc_dnn_sense sense, 
     else
         s = dnnl_convolution_backward_weights_desc_init(&desc, c->algorithm, md[0].md, md[1].md, md[2].md, md[3].md,
                                                         c->stride, c->before, c->after);
-    return s == dnnl_success ? dnnl_primitive_desc_create(pd, &desc, attributes, engine, hint) : s;
+    return s == dnnl_success ? first_of(&desc, c->avoid, attributes, engine, hint, pd) : s;
 }
 
 static dnnl_status_t plan_product(dnnl_engine_t engine, const described md[4], const_dnnl_primitive_attr_t attributes,
@@ -143,9 +180,15 @@ void tc_dnn_close(tc_device *device) {
 }
 
 int tc_dnn_channel_block(void) {
-    const dnnl_cpu_isa_t isa = dnnl_get_effective_cpu_isa();
-    if (isa >= dnnl_cpu_isa_avx512_core) return 16;
-    return isa >= dnnl_cpu_isa_avx2 ? 8 : 0;
+    /* A set's bits contain those of what it builds on; that of a later processor need not be the larger number. */
+    static const struct {
+        dnnl_cpu_isa_t set;
+        int block;
+    } known[] = {{dnnl_cpu_isa_avx512_core, 16}, {dnnl_cpu_isa_avx2, 8}};
+    const dnnl_cpu_isa_t here = dnnl_get_effective_cpu_isa();
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if ((here & known[i].set) == known[i].set) return known[i].block;
+    return 0;
 }
 
 /* ---- layouts ---- */
@@ -172,9 +215,7 @@ tc_status tc_dnn_allocate(tc_device *device, const tc_dnn_layout *layout, void *
 /* ---- plans ---- */
 
 bool tc_dnn_is_slow(const_dnnl_primitive_desc_t pd) {
-    const char *name = "";
-    dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, &name);
-    return !strncmp(name, "ref", 3) || !strncmp(name, "gemm:ref", 8) || !strncmp(name, "simple", 6);
+    return begins(pd, "ref") || begins(pd, "gemm:ref") || begins(pd, "simple");
 }
 
 dnnl_primitive_attr_t tc_dnn_attributes(bool accumulate, bool relu) {

@@ -70,6 +70,7 @@ typedef struct tc_dnn_convolution {
     tc_dnn_layout in, weights, out;
     const tc_dnn_layout *bias;         /* NULL: none */
     dnnl_dims_t stride, before, after; /* and the padding on either side */
+    const char *avoid;                 /* how the names of algorithms begin that are not to be taken; NULL: none */
 } tc_dnn_convolution;
 
 dnnl_primitive_desc_t tc_dnn_plan_convolution(tc_device *device, tc_dnn_sense sense, const tc_dnn_convolution *c,

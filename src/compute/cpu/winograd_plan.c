@@ -19,9 +19,10 @@ struct tc_winograd_plan {
 };
 
 bool tc_winograd_fits(const tc_device *device, const tc_convolution *g) {
-    return device->channel_block == TC_WINOGRAD_LANES && !g->direct && (g->kernel == 3 || g->kernel == 5) &&
-           g->stride == 1 && g->padding == g->kernel / 2 && g->groups == 1 && g->in.block == TC_WINOGRAD_LANES &&
-           g->out.block == TC_WINOGRAD_LANES && g->in.c <= MOST_CHANNELS && g->out.c <= MOST_CHANNELS;
+    return tc_cpu_state_of(device)->winograd[0] && device->channel_block == TC_WINOGRAD_LANES && !g->direct &&
+           (g->kernel == 3 || g->kernel == 5) && g->stride == 1 && g->padding == g->kernel / 2 && g->groups == 1 &&
+           g->in.block == TC_WINOGRAD_LANES && g->out.block == TC_WINOGRAD_LANES && g->in.c <= MOST_CHANNELS &&
+           g->out.c <= MOST_CHANNELS;
 }
 
 bool tc_winograd_fits_gradient(const tc_convolution *g) {
