@@ -34,4 +34,4 @@ finished() { python3 finished.py "$1" 2>/dev/null; }
 long='--set trials=2 --set surrogate.train.epochs=15 --set victim.train.epochs=25 --set attacks.1.steps=25 --set attacks.2.steps=10
       --set surrogate.train.checkpoint_minutes=0.0005 --set victim.train.checkpoint_minutes=0.0005'
 # A sanitized program takes several times longer: it gets less to do.
-[ "${3:-1}" = 1 ] || long="$long --set surrogate.train.epochs=6 --set victim.train.epochs=8 --set attacks.1.steps=8 --set attacks.2.steps=4"
+[ "${3:-1}" = 1 ] || long="$long --set surrogate.train.epochs=3 --set victim.train.epochs=4 --set attacks.1.steps=4 --set attacks.2.steps=2"
