@@ -4,7 +4,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/harness.sh"
 studies=$here/../../experiments
 
-plan() { "$tocsin" run "$1" --plan --no-measure --threads 1 --set dataset.source=shapes10; }
+holds 'images' "$tocsin" data convert shapes10 --set train_per_class=250 --set test_per_class=100 --format npz --out images.npz
+plan() { "$tocsin" run "$1" --plan --no-measure --threads 1 --set "dataset.source=npz:$PWD/images.npz"; }
 
 find "$studies" -name '*.yaml' ! -name 'common*' | sort >studies.txt
 [ "$(wc -l <studies.txt)" -gt 50 ] || fail "only $(wc -l <studies.txt) studies were found"
