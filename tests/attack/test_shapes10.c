@@ -4,7 +4,7 @@
  * test_shortcuts_taken.c, and Hidden Trigger, which is made for other victims, in test_last_layer.c. */
 #include "shapes10.h"
 
-enum { MOST_THREATS = 4 };
+enum { MOST_THREATS = 7 };
 
 typedef struct verdict {
     double success[MOST_THREATS], margin[MOST_THREATS];
@@ -72,7 +72,7 @@ static void sleeper_agent_wins(void **state) {
 
 static void clean_label_wins(void **state) {
     static const char *const settings[] = {"steps=20", NULL};
-    const leads l = compare(*state, &tc_clean_label, settings, &backdoor, 4);
+    const leads l = compare(*state, &tc_clean_label, settings, &backdoor, 7); /* it varies more than the others */
     assert_true(l.success.mean > 0.25 && l.success.mean > 2 * l.success.error);
     assert_true(l.margin.mean > 2 * l.margin.error);
 }
