@@ -26,8 +26,7 @@ static tc_status find_defence(const char *name, const tc_defence **found, tc_err
 /* `kind` is what the function that was called is for; "none" is for both. */
 static tc_status read_defence(const char *name, const char *kind, const char *const *settings, const tc_defence **found,
                               void **options, tc_error *error) {
-    tc_status status = TC_OK;
-    status = find_defence(name, found, error);
+    tc_status status = find_defence(name, found, error);
     if (!*found) goto done;
     if (strcmp((*found)->kind, kind) != 0 && strcmp((*found)->kind, "none") != 0)
         TC_RAISE(TC_INVALID, "%s: is a defence of the form %s, not %s; call %s", name, (*found)->kind, kind,

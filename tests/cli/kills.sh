@@ -1,16 +1,16 @@
 # kills.sh — for tests that break the program off at moments that are right on any machine, fast or slow, busy or idle:
 # none of them waits for a number of seconds.
 #
-#     came FILE PID             waits until FILE, a path or a pattern, is there, or the process has ended
+#     came FOLDER FILE PID      waits until FILE, a path or a pattern, is in FOLDER, or the process has ended
 #     begun FOLDER PID          the same, for the first thing that a study's phases have left in FOLDER
 #     now                       milliseconds since some moment
 #     battered LEAST UNDISTURBED     kill -9 at many moments, until an attempt comes to its end
 
 came() {
-    until ls $1 >/dev/null 2>&1 || ! kill -0 "$2" 2>/dev/null; do sleep 0.01; done
+    until (cd "$1" && ls $2) >/dev/null 2>&1 || ! kill -0 "$3" 2>/dev/null; do sleep 0.01; done
 }
-begun() { came "$1/work/*" "$2"; }
-now() { date +%s%3N; }
+begun() { came "$1" 'work/*' "$2"; }
+now() { python3 -c 'import time; print(int(1000 * time.time()))'; }
 
 # Each attempt (`attempt`, of the caller, which execs) lives for a random part of what one takes UNDISTURBED, in
 # milliseconds, a part that grows from round to round: so it comes to an end. Where that comes before LEAST attempts

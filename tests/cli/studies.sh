@@ -3,8 +3,8 @@
 #     same 'WHAT' A B       the results of both folders agree in everything but times
 #     finished DIR          one line for each finished phase: key and when it was finished
 spec=$(cd "$(dirname "$0")" && pwd)/tiny.yaml
-. "$(dirname "$0")/harness.sh"
 . "$(dirname "$0")/kills.sh"
+. "$(dirname "$0")/harness.sh"
 export OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive
 
 cat >same.py <<'END'

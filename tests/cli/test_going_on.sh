@@ -1,8 +1,8 @@
 # `tocsin craft` and `tocsin protect`, killed or interrupted in the midst of anything, go on to the very same bytes; a
 # checkpoint that is damaged, of other settings or of other data is refused, and left as it is.
 backdoor=$(cd "$(dirname "$0")" && pwd)/backdoor.yaml
-. "$(dirname "$0")/harness.sh"
 . "$(dirname "$0")/kills.sh"
+. "$(dirname "$0")/harness.sh"
 export OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive
 slow=${3:-1} # how many times slower a sanitized program is taken to be: it gets less to do
 often='--threads 1 --set surrogate.train.checkpoint_minutes=0.0005 --set victim.train.checkpoint_minutes=0.0005'
@@ -119,7 +119,7 @@ done
 # two at once: the second is refused, and the first undisturbed
 "$tocsin" craft $matching --surrogate w.safetensors --out shared --quiet >first.txt 2>&1 &
 first=$!
-came shared.checkpoint/craft.checkpoint $first
+came shared.checkpoint craft.checkpoint $first
 kill -STOP $first # else a fast one might have come to its end
 "$tocsin" craft $matching --surrogate w.safetensors --out shared --resume >out.txt 2>err.txt
 status=$?

@@ -91,7 +91,7 @@ holds 'the first data again' "$tocsin" run "$spec" $own --out own --resume --qui
 # a blob that is lost or damaged while nobody looks is made again
 "$tocsin" run "$spec" $long --out patched --jobs 1 --quiet >out.txt 2>&1 &
 pid=$!
-came 'patched/work/*.poison' $pid
+came patched 'work/*.poison' $pid
 kill -9 $pid
 wait $pid 2>/dev/null
 (

@@ -4,8 +4,8 @@
  * in registers while it walks over the pixels.
  *
  * Compiled once per instruction set; the vector type is the compiler's own and works on all. A register that holds
- * fewer than the 16 images that lie side by side gets them in several parts, one after the other: a vector wider than a
- * register would be kept in memory. */
+ * fewer than the 16 images that lie side by side gets them in several parts, one after the other: vectors wider than a
+ * register cost several times as much (docs/performance.md). */
 #include "compute/cpu/abreast.h"
 
 #include "compute/cpu/isa.h"

@@ -90,7 +90,7 @@ static bool winograd_fits(const tc_convolution *g) {
 }
 
 /* For windows of one pixel with strides oneDNN first copies the pixels used, and where NHWC has fewer channels than its
- * panels do, beyond the end of its workspace: wrong gradients, or a crash (2.6 to 3.x; its issue 6035). */
+ * panels do, beyond the end of its workspace: wrong gradients (seen with 2.6), or a crash (its issue 6035). */
 static const char *to_avoid(const request *r, dnnl_format_tag_t from) {
     const tc_convolution *g = r->g;
     const bool affected =
