@@ -72,6 +72,11 @@ static int remove_one(const char *path, const struct stat *facts, int kind, stru
     return remove(path);
 }
 
+bool tc_folder_same(const char *a, const char *b) {
+    struct stat first, second;
+    return !stat(a, &first) && !stat(b, &second) && first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+}
+
 tc_status tc_folder_remove(const char *path, tc_error *error) {
     if (nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0) return TC_OK;
     return tc_raise(error, TC_FAILED, "%s: cannot be removed: %s; remove it by hand", path, strerror(errno));

@@ -56,8 +56,10 @@ tc_status tc_cli_room(const tc_arguments *arguments, const char *out, tc_room *r
  */
 tc_status tc_cli_show(const tc_arguments *arguments, const char *folder, tc_error *error);
 
-/* Prints what a study comes to and what it will cost: a table, or JSON with --json (plan.c). */
-tc_status tc_cli_show_plan(const tc_arguments *arguments, const tc_plan *plan, tc_error *error);
+/* Prints what a study comes to and what it will cost: a table, or JSON with --json (plan.c). from [from_count]: folders
+ * of studies from which finished phases will be taken. */
+tc_status tc_cli_show_plan(const tc_arguments *arguments, const tc_plan *plan, const char *const *from, int from_count,
+                           tc_error *error);
 
 /* `tocsin evaluate --predictions FILE --export DIR` (judge.c). */
 tc_status tc_cli_judge(const tc_arguments *arguments, tc_error *error);

@@ -149,7 +149,7 @@ static tc_status craft(const tc_arguments *arguments, tc_error *error) {
     tc_cli_catch_signals();
     TC_TRY(tc_room_craft(&room, &trial, method, false, &outcome, error));
     tc_meter_clear(&meter);
-    TC_TRY(tc_study_save_poison(&trial, method, &outcome, out, error));
+    TC_TRY(tc_study_save_poison(&trial, method, &outcome, NULL, out, error));
     TC_TRY(tell(arguments, out, &outcome, error));
 done:
     tc_meter_clear(&meter);

@@ -2,10 +2,12 @@
 #include "cli/cli.h"
 
 #include "base/log.h"
+#include "experiment/run/study_run.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -193,23 +195,30 @@ static json_t *plan_json(const tc_plan *plan, const tc_cost *cost) {
                      "networks_measured", cost->networks_measured, "spec", tc_plan_json(plan));
 }
 
-tc_status tc_cli_show_plan(const tc_arguments *arguments, const tc_plan *plan, tc_error *error) {
+tc_status tc_cli_show_plan(const tc_arguments *arguments, const tc_plan *plan, const char *const *from, int from_count,
+                           tc_error *error) {
     tc_cost cost;
     tc_device_facts device;
+    bool *done = NULL;
     tc_status status = TC_OK;
+    if (from_count) {
+        TC_TRY(tc_new(&done, (size_t)plan->phases, sizeof *done, error));
+        TC_TRY(tc_plan_borrowed(plan, from, from_count, done, error));
+    }
     TC_TRY(tc_plan_look(plan, &device, error));
     TC_TRY(tc_plan_check(plan, error));
     tc_cli_catch_signals();
     if (tc_arguments_has(arguments, "no-measure")) {
-        tc_plan_count(plan, &cost);
+        tc_plan_count(plan, done, &cost);
     } else {
         tc_log("a few steps of each kind of work are measured …");
-        TC_TRY(tc_plan_measure(plan, budget, tc_cli_stopped, NULL, &cost, error));
+        TC_TRY(tc_plan_measure(plan, done, budget, tc_cli_stopped, NULL, &cost, error));
     }
     if (tc_arguments_has(arguments, "json"))
         TC_TRY(tc_cli_print_json(plan_json(plan, &cost), error));
     else if (tc_log_verbosity() != TC_QUIET)
         print_plan(plan, &device, &cost);
 done:
+    free(done);
     return status;
 }

@@ -9,16 +9,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const tc_flag flags[] = {{"out", "DIR", "where everything is written [out/NAME]"},
-                                {"plan", NULL, "print the cells, the work, time and memory it takes, and stop"},
-                                {"no-measure", NULL, "with --plan: count the work, without trying how long it takes"},
-                                {"resume", NULL, "go on with what an earlier run left there"},
-                                {"overwrite", NULL, "replace what an earlier run left there"},
-                                {"jobs", "N", "trials side by side; 0: as many as there are cores or GPUs for [0]"},
-                                TC_SPEC_FLAGS,
-                                {"json", NULL, "print the results as JSON instead of a table"},
-                                TC_COMMON_FLAGS,
-                                TC_FLAGS_END};
+static const tc_flag flags[] = {
+    {"out", "DIR", "where everything is written [out/NAME]"},
+    {"plan", NULL, "print the cells, the work, time and memory it takes, and stop"},
+    {"no-measure", NULL, "with --plan: count the work, without trying how long it takes"},
+    {"resume", NULL, "go on with what an earlier run left there"},
+    {"overwrite", NULL, "replace what an earlier run left there"},
+    {"from", "DIR", "take what the study there has finished of the same work; may be repeated"},
+    {"jobs", "N", "trials side by side; 0: as many as there are cores or GPUs for [0]"},
+    TC_SPEC_FLAGS,
+    {"json", NULL, "print the results as JSON instead of a table"},
+    TC_COMMON_FLAGS,
+    TC_FLAGS_END};
 
 static const tc_usage usage = {
     .command = "run",
@@ -78,6 +80,22 @@ static tc_status read_mode(const tc_arguments *arguments, tc_store_mode *mode, t
     return TC_OK;
 }
 
+/* The folder itself is none to take from: --overwrite would have emptied it. */
+static tc_status read_from(const tc_arguments *arguments, tc_study_order *order, tc_error *error) {
+    static const char *from[TC_MOST_ARGUMENTS];
+    order->from_count = tc_arguments_values(arguments, "from", from);
+    order->from = from;
+    for (int i = 0; i < order->from_count; i++) {
+        if (!tc_store_exists(from[i]))
+            return tc_raise(error, TC_INVALID, "--from: %s holds no run.db; name the folder of a `tocsin run`",
+                            from[i]);
+        if (tc_folder_same(from[i], order->folder))
+            return tc_raise(error, TC_INVALID, "--from: %s is where the study itself goes; name the folder of another",
+                            from[i]);
+    }
+    return TC_OK;
+}
+
 static tc_status read_order(const tc_arguments *arguments, const tc_plan *plan, const tc_ranks *ranks,
                             char folder[TC_PATH_SIZE], tc_study_order *order, tc_error *error) {
     const char *out = tc_arguments_value(arguments, "out", NULL);
@@ -90,6 +108,7 @@ static tc_status read_order(const tc_arguments *arguments, const tc_plan *plan, 
         TC_RAISE(TC_INVALID, "run: under mpirun its processes are the jobs; leave --jobs away");
     *order = (tc_study_order){.folder = folder, .jobs = (int)jobs, .ranks = ranks, .spec = arguments->positional[0]};
     TC_TRY(read_mode(arguments, &order->mode, error));
+    TC_TRY(read_from(arguments, order, error));
 done:
     return status;
 }
@@ -140,7 +159,7 @@ static tc_status run(const tc_arguments *arguments, const tc_ranks *ranks, tc_er
     tc_plan *plan = NULL;
     tc_status status = make_plan(arguments, ranks, &plan, folder, &order, error);
     if (status == TC_OK && tc_arguments_has(arguments, "plan"))
-        status = ranks->rank ? TC_OK : tc_cli_show_plan(arguments, plan, error);
+        status = ranks->rank ? TC_OK : tc_cli_show_plan(arguments, plan, order.from, order.from_count, error);
     else if (status == TC_OK)
         status = ranks->rank ? work(plan, &order, error) : conduct(arguments, plan, &order, error);
     tc_plan_free(plan);

@@ -2,6 +2,7 @@
 # makes its checks in a folder of its own, and ends with `finish`.
 #
 #     refuse STATUS 'MESSAGE' ARGUMENTS…     the program ends so, says exactly that one line and writes nothing
+#     refuse_like STATUS 'BEGINNING' ARGUMENTS…    the same for a line that begins so
 #     holds 'WHAT' COMMAND…                  COMMAND succeeds
 set -u
 case $1 in /*) tocsin=$1 ;; *) tocsin=$PWD/$1 ;; esac
@@ -40,6 +41,20 @@ refuse() {
     got=$?
     [ $got = "$status" ] || fail "$*: status $got instead of $status"
     [ "$(cat err.txt)" = "tocsin: $message" ] || { fail "$*"; printf '  wanted: tocsin: %s\n  got:    %s\n' "$message" "$(head -c 2000 err.txt)"; }
+    [ "$(inventory)" = "$before" ] || fail "$*: left something behind"
+}
+
+# Where a library words the rest of the line.
+refuse_like() {
+    status=$1 message=$2
+    shift 2
+    checks=$((checks + 1))
+    before=$(inventory)
+    "$tocsin" "$@" >out.txt 2>err.txt
+    got=$?
+    [ $got = "$status" ] || fail "$*: status $got instead of $status"
+    case $(cat err.txt) in "tocsin: $message"*) ;; *) fail "$*"; printf '  wanted: tocsin: %s…\n  got:    %s\n' "$message" "$(head -c 2000 err.txt)" ;; esac
+    [ "$(wc -l <err.txt)" = 1 ] || { fail "$*: not one line"; head -n 5 err.txt; }
     [ "$(inventory)" = "$before" ] || fail "$*: left something behind"
 }
 

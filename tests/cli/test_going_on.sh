@@ -78,7 +78,7 @@ refuse 2 '--resume: stopped was begun with other settings: seed was 1, now it is
 refuse 2 '--resume: stopped was begun with other settings: trial was 0, now it is 1; set it back, choose another folder or --overwrite' \
     $try --resume --trial 1
 holds 'another surrogate' "$tocsin" train $glyphs --network surrogate --set surrogate.train.epochs=1 --out v.safetensors --quiet
-refuse_like() { # 'PATTERN' ARGUMENTS…: a message with what differs from run to run in it
+refuse_pattern() { # 'PATTERN' ARGUMENTS…: a message with what differs from run to run in it
     pattern=$1
     shift
     checks=$((checks + 1))
@@ -88,7 +88,7 @@ refuse_like() { # 'PATTERN' ARGUMENTS…: a message with what differs from run t
     [ $got = 2 ] && [ "$(wc -l <err.txt)" = 1 ] && grep -q "^tocsin: $pattern\$" err.txt || { fail "$*: status $got"; cat err.txt; }
     [ "$(inventory)" = "$before" ] || fail "$*: left something behind, or took something away"
 }
-refuse_like '--resume: stopped was begun with other data: what surrogate 1 holds has changed since (SHA-256 .*…, now .*…); .*' \
+refuse_pattern '--resume: stopped was begun with other data: what surrogate 1 holds has changed since (SHA-256 .*…, now .*…); .*' \
     craft $matching --surrogate v.safetensors --out stopped --resume
 cp stopped.checkpoint/craft.checkpoint good
 for length in 0 7 500 $(($(wc -c <good) - 1)); do
@@ -139,7 +139,7 @@ own="$matching --set dataset.source=npz:data.npz --set dataset.train_per_class=0
 cp seed1.npz data.npz
 break_off KILL own.checkpoint/craft.checkpoint craft $own --surrogate w.safetensors --out own
 cp seed2.npz data.npz
-refuse_like '--resume: own was begun with other data: what npz:data.npz holds has changed since (SHA-256 .*…, now .*…); .*' \
+refuse_pattern '--resume: own was begun with other data: what npz:data.npz holds has changed since (SHA-256 .*…, now .*…); .*' \
     craft $own --surrogate w.safetensors --out own --resume
 cp seed1.npz data.npz
 holds 'the first data again' "$tocsin" craft $own --surrogate w.safetensors --out own --resume --quiet
@@ -177,7 +177,7 @@ for method in error-max error-min; do
             $make --out $method-killed --resume --epsilon 4
         picture=$(find given/train -name '*.png' | sort | head -n 1)
         mv "$picture" picture.png
-        refuse_like "--resume: $method-killed was begun with other data: what IMAGES holds has changed since (SHA-256 .*…, now .*…); .*" \
+        refuse_pattern "--resume: $method-killed was begun with other data: what IMAGES holds has changed since (SHA-256 .*…, now .*…); .*" \
             $make --out $method-killed --resume
         mv picture.png "$picture"
     fi

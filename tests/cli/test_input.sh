@@ -3,20 +3,6 @@
 spec=$(cd "$(dirname "$0")" && pwd)/tiny.yaml
 . "$(dirname "$0")/harness.sh"
 
-# refuse_like STATUS 'BEGINNING OF THE MESSAGE' ARGUMENTS…: like refuse, where a library words the rest of the line
-refuse_like() {
-    status=$1 message=$2
-    shift 2
-    checks=$((checks + 1))
-    before=$(inventory)
-    "$tocsin" "$@" >out.txt 2>err.txt
-    got=$?
-    [ $got = "$status" ] || fail "$*: status $got instead of $status"
-    case $(cat err.txt) in "tocsin: $message"*) ;; *) fail "$*"; printf '  wanted: tocsin: %s…\n  got:    %s\n' "$message" "$(head -c 2000 err.txt)" ;; esac
-    [ "$(wc -l <err.txt)" = 1 ] || { fail "$*: not one line"; head -n 5 err.txt; }
-    [ "$(inventory)" = "$before" ] || fail "$*: left something behind"
-}
-
 # cut FILE BYTES: the file ends there. bruise FILE OFFSET: one byte there becomes another.
 cut_at() { head -c "$2" "$1" >cut.tmp && mv cut.tmp "$1"; }
 bruise() { python3 -c 'import sys; b = bytearray(open(sys.argv[1], "rb").read()); b[int(sys.argv[2])] ^= 0x5a; open(sys.argv[1], "wb").write(b)' "$1" "$2"; }

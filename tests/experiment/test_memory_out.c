@@ -110,7 +110,7 @@ static tc_status measure_plan(tc_error *error) {
     tc_cost cost;
     tc_status status = tc_plan_make(spec_path, NULL, 0, &plan, error);
     if (status == TC_OK) status = tc_plan_check(plan, error);
-    if (status == TC_OK) status = tc_plan_measure(plan, 1e9, NULL, NULL, &cost, error);
+    if (status == TC_OK) status = tc_plan_measure(plan, NULL, 1e9, NULL, NULL, &cost, error);
     tc_plan_free(plan);
     return status;
 }

@@ -122,10 +122,17 @@ done:
     return status;
 }
 
-/* Trials are alike: the first one's phases tell which kinds there are, and what they all come to. */
-static tc_status note_kinds(const tc_plan *plan, survey *s, tc_error *error) {
+/* For how many phases one stands. Trials are alike where nothing is done: the first one's phases tell which kinds there
+ * are, and what they all come to. */
+static int64_t stands_for(const tc_plan *plan, const bool *done, int phase) {
+    if (done) return !done[phase];
+    return plan->phase[phase].trial ? 0 : plan->trials;
+}
+
+static tc_status note_kinds(const tc_plan *plan, const bool *done, survey *s, tc_error *error) {
     char key[TC_KEY_SIZE];
-    for (int p = 0; p < plan->phases && !plan->phase[p].trial; p++) {
+    for (int p = 0; p < plan->phases; p++) {
+        if (!stands_for(plan, done, p)) continue;
         const tc_status status = kind_of(&plan->phase[p], key, error);
         if (status != TC_OK) return status;
         if (json_object_set_new(s->kinds, key, json_null()))
@@ -146,16 +153,18 @@ static tc_status count_kind(json_t *met, tc_phase_kind sort, const char *key, bo
     return tc_raise(error, TC_FAILED, "memory: none left to measure the study; free some");
 }
 
-static tc_status add_up(const tc_plan *plan, const survey *s, tc_cost *cost, tc_error *error) {
+static tc_status add_up(const tc_plan *plan, const bool *done, const survey *s, tc_cost *cost, tc_error *error) {
     char key[TC_KEY_SIZE];
     json_t *met = json_object();
     tc_status status = TC_OK;
-    for (int p = 0; p < plan->phases && !plan->phase[p].trial; p++) {
+    for (int p = 0; p < plan->phases; p++) {
         const tc_phase *phase = &plan->phase[p];
+        const int64_t count = stands_for(plan, done, p);
+        if (!count) continue;
         TC_TRY(kind_of(phase, key, error));
         const json_t *kind = json_object_get(s->kinds, key);
-        cost->phases[phase->kind] += plan->trials;
-        cost->seconds[phase->kind] += (double)plan->trials * json_number_value(json_array_get(kind, 0));
+        cost->phases[phase->kind] += count;
+        cost->seconds[phase->kind] += (double)count * json_number_value(json_array_get(kind, 0));
         TC_TRY(count_kind(met, phase->kind, key, json_is_true(json_array_get(kind, 1)), cost, error));
     }
 done:
@@ -163,10 +172,10 @@ done:
     return status;
 }
 
-void tc_plan_count(const tc_plan *plan, tc_cost *cost) {
+void tc_plan_count(const tc_plan *plan, const bool *done, tc_cost *cost) {
     *cost = (tc_cost){0};
     for (int k = 0; k < TC_PHASE_KINDS; k++) cost->seconds[k] = NAN;
-    for (int p = 0; p < plan->phases && !plan->phase[p].trial; p++) cost->phases[plan->phase[p].kind] += plan->trials;
+    for (int p = 0; p < plan->phases; p++) cost->phases[plan->phase[p].kind] += stands_for(plan, done, p);
 }
 
 static int64_t peak_bytes(void) {
@@ -179,17 +188,17 @@ static int64_t peak_bytes(void) {
 #endif
 }
 
-tc_status tc_plan_measure(const tc_plan *plan, double budget, bool (*stop)(void *context), void *context, tc_cost *cost,
-                          tc_error *error) {
+tc_status tc_plan_measure(const tc_plan *plan, const bool *done, double budget, bool (*stop)(void *context),
+                          void *context, tc_cost *cost, tc_error *error) {
     survey s = {.kinds = json_object(),
                 .bench = {.speeds = json_object(), .stop = stop, .context = context, .deadline = tc_clock() + budget}};
     const int64_t before = peak_bytes();
     tc_status status = TC_OK;
     *cost = (tc_cost){0};
-    TC_TRY(note_kinds(plan, &s, error));
+    TC_TRY(note_kinds(plan, done, &s, error));
     s.bench.share = budget / (double)(json_object_size(s.kinds) + 1);
     TC_TRY(tc_plan_each_data(plan, visit, &s, error));
-    TC_TRY(add_up(plan, &s, cost, error));
+    TC_TRY(add_up(plan, done, &s, cost, error));
     cost->networks = s.bench.networks;
     cost->networks_measured = s.bench.measured;
     cost->peak_bytes = before + (int64_t)s.bench.pass_bytes;

@@ -19,13 +19,13 @@ typedef struct tc_cost {
 /* Holds every variant against its data: classes, crops, images enough; and builds its networks. Writes nothing. */
 tc_status tc_plan_check(const tc_plan *plan, tc_error *error);
 
-/* Only how many phases there are; the seconds are NaN. */
-void tc_plan_count(const tc_plan *plan, tc_cost *cost);
+/* Only how many phases there are; the seconds are NaN. done [phases]: what an earlier study has done; NULL: nothing. */
+void tc_plan_count(const tc_plan *plan, const bool *done, tc_cost *cost);
 
 /* Measures for about `budget` seconds in all: what would not fit is extrapolated, and only opening the data and the
  * gradient of a few images are waited for. `stop` is asked between steps and ends it with TC_INTERRUPTED; NULL: never.
  */
-tc_status tc_plan_measure(const tc_plan *plan, double budget, bool (*stop)(void *context), void *context, tc_cost *cost,
-                          tc_error *error);
+tc_status tc_plan_measure(const tc_plan *plan, const bool *done, double budget, bool (*stop)(void *context),
+                          void *context, tc_cost *cost, tc_error *error);
 
 #endif

@@ -46,7 +46,8 @@ typedef struct tc_runner {
 } tc_runner;
 
 tc_status tc_runner_loop(tc_runner *r, tc_error *error);
-tc_standing tc_runner_standing(const tc_runner *r); /* standing.c */
+void tc_runner_note(const tc_runner *r, const char *format, ...); /* for a person */
+tc_standing tc_runner_standing(const tc_runner *r);               /* standing.c */
 /* For a tc_crew_job; context: the runner. */
 void tc_runner_told(void *context, int worker, const tc_progress *progress);
 bool tc_runner_stopped(void *context);
@@ -55,8 +56,10 @@ bool tc_runner_stopped(void *context);
 
 /* The part of it that others wait for. */
 tc_status tc_runner_keep_blob(tc_runner *r, int phase, const tc_phase_result *result, tc_error *error);
-/* The rest: poison, model, transaction; then blobs that nobody needs any more go, and the hooks hear of it. */
-tc_status tc_runner_keep(tc_runner *r, int phase, tc_phase_result *result, double seconds, tc_error *error);
+/* The rest: poison, model, transaction. */
+tc_status tc_runner_record(tc_runner *r, int phase, const tc_phase_result *result, double seconds, tc_error *error);
+/* And then blobs that nobody needs any more go, and the hooks hear of it. */
+tc_status tc_runner_keep(tc_runner *r, int phase, const tc_phase_result *result, double seconds, tc_error *error);
 /* Counts, and tells where `loudly`, the trials that are finished now that `phase` is. */
 void tc_runner_tell_findings(tc_runner *r, int phase, bool loudly);
 tc_status tc_runner_write_results(const tc_runner *r, tc_error *error);

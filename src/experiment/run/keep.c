@@ -42,7 +42,7 @@ static tc_status keep_poison(tc_runner *r, int phase, const tc_phase_result *res
     tc_trial_open(&lab, p->trial, &trial);
     TC_TRY(tc_trial_draw(&trial, error));
     TC_TRY(tc_poison_decode(lab.dataset, &result->blob, &outcome.poison, error));
-    TC_TRY(tc_study_save_poison(&trial, &p->spec->attacks[p->attack], &outcome, path, error));
+    TC_TRY(tc_study_save_poison(&trial, &p->spec->attacks[p->attack], &outcome, p->key, path, error));
 done:
     tc_outcome_free(&outcome);
     tc_trial_end(&trial);
@@ -139,13 +139,20 @@ static void drop_unneeded(tc_runner *r, int phase) {
     if (feeds_others(p) && !r->agenda.wanted[phase]) tc_store_drop_blob(r->store, p);
 }
 
-tc_status tc_runner_keep(tc_runner *r, int phase, tc_phase_result *result, double seconds, tc_error *error) {
+tc_status tc_runner_record(tc_runner *r, int phase, const tc_phase_result *result, double seconds, tc_error *error) {
     tc_status status = TC_OK;
     if (r->plan->phase[phase].kind == TC_PHASE_CRAFT) TC_TRY(keep_poison(r, phase, result, error));
     TC_TRY(keep_model(r, phase, result, error));
     TC_TRY(tc_store_finish(r->store, r->plan->phase[phase].key, result, seconds, error));
     json_decref(r->payload[phase]); /* of a phase that lost its blob, and is as it was */
     r->payload[phase] = json_incref(result->payload);
+done:
+    return status;
+}
+
+tc_status tc_runner_keep(tc_runner *r, int phase, const tc_phase_result *result, double seconds, tc_error *error) {
+    tc_status status = TC_OK;
+    TC_TRY(tc_runner_record(r, phase, result, seconds, error));
     drop_unneeded(r, phase);
     tc_runner_tell_findings(r, phase, true);
 done:

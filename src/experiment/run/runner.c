@@ -14,7 +14,7 @@ static const double jobs_apart = 10;    /* seconds between two notes for `tocsin
 static const double results_apart = 10; /* seconds between two results.json, at least */
 enum { RESULTS_SHARE = 400 };           /* and so many times what writing one takes */
 
-static void note(const tc_runner *r, const char *format, ...) {
+void tc_runner_note(const tc_runner *r, const char *format, ...) {
     char text[TC_TEXT_SIZE];
     va_list list;
     va_start(list, format);
@@ -157,8 +157,8 @@ static tc_status lost(tc_runner *r, const tc_event *event, tc_error *error) {
         return tc_raise(error, TC_FAILED,
                         "%s: two workers died at it%s%.500s; look for what killed them%s, then --resume", what,
                         *why ? ", the last of: " : "", why, *why ? "" : " (memory?)");
-    note(r, "worker %d died at %s%s%.500s; %d of %d are left", event->worker + 1, what, *why ? " of: " : "", why,
-         r->alive, r->crew->workers);
+    tc_runner_note(r, "worker %d died at %s%s%.500s; %d of %d are left", event->worker + 1, what, *why ? " of: " : "",
+                   why, r->alive, r->crew->workers);
     if (event->phase >= 0) tc_agenda_return(&r->agenda, event->phase);
     if (r->alive == 0)
         return tc_raise(error, TC_FAILED, "the last worker died at %s%s%.500s; look for what killed %s, then --resume",

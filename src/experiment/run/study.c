@@ -94,11 +94,11 @@ done:
 }
 
 tc_status tc_study_save_poison(const tc_trial *trial, const tc_method_spec *method, const tc_outcome *outcome,
-                               const char *folder, tc_error *error) {
+                               const char *phase, const char *folder, tc_error *error) {
     const tc_dataset *dataset = trial->lab->dataset;
     tc_status status = TC_OK;
     TC_TRY(tc_poison_save(outcome->poison, dataset, folder, error));
-    TC_TRY(tc_threat_file_write(trial, method, folder, error));
+    TC_TRY(tc_threat_file_write(trial, method, phase, folder, error));
     TC_TRY(save_attacked(dataset, &trial->threat, folder, error));
 done:
     return status;

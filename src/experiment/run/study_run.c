@@ -3,7 +3,7 @@
 
 #include "base/file.h"
 #include "experiment/plan/key.h"
-#include "experiment/run/inside.h"
+#include "experiment/run/borrow.h"
 #include "experiment/run/machine.h"
 #include "experiment/spec/difference.h"
 
@@ -220,11 +220,15 @@ done:
 
 static tc_status open_store(tc_runner *r, const tc_study_order *order, tc_error *error) {
     tc_study_record wanted = {0};
+    tc_loans loans = {0};
     bool *done = NULL;
     char path[TC_PATH_SIZE];
     tc_status status = TC_OK;
     TC_TRY(tc_new(&done, (size_t)r->plan->phases, sizeof *done, error));
     TC_TRY(make_record(r, order->spec, &wanted, error));
+    if (order->from_count)
+        TC_TRY(tc_loans_open(r->plan, order->from, order->from_count, json_object_get(wanted.data, "contents"), &loans,
+                             error));
     TC_TRY(tc_store_open(order->folder, order->mode, &r->store, error));
     TC_TRY(tc_store_study(r->store, &r->record, error));
     if (r->record.asked) {
@@ -236,8 +240,10 @@ static tc_status open_store(tc_runner *r, const tc_study_order *order, tc_error 
         TC_TRY(tc_store_begin(r->store, r->plan, &wanted, error));
         TC_TRY(tc_store_study(r->store, &r->record, error));
     }
+    if (loans.count) TC_TRY(tc_runner_borrow(r, &loans, done, error));
     TC_TRY(tc_agenda_create(r->plan, done, &r->agenda, error));
 done:
+    tc_loans_close(&loans);
     tc_study_record_free(&wanted);
     free(done);
     return status;

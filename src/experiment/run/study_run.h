@@ -16,12 +16,17 @@ typedef struct tc_study_order {
     bool here;             /* one worker, and it is this process: a library does not fork its caller */
     const tc_ranks *ranks; /* of MPI; NULL: none */
     const char *spec;      /* the file that the plan was made from; NULL: none */
+    const char **from; /* [from_count] folders of studies from which finished phases are taken; must outlive the run */
+    int from_count;
 } tc_study_order;
 
 /* Everything that can be wrong with the plan, the data or the folder is found before anything is written. When stopped
  * or failed, what was finished is kept, and TC_STORE_RESUME goes on. A rank other than 0 works until there is nothing
  * more to do. Unless `here`, this must be called before anything else has started threads. */
 tc_status tc_study_run(const tc_plan *plan, const tc_study_order *order, const tc_study_hooks *hooks, tc_error *error);
+
+/* done [phases]: which of them those studies have finished. */
+tc_status tc_plan_borrowed(const tc_plan *plan, const char *const *folder, int count, bool *done, tc_error *error);
 
 /* A hash of all the phases, which is the same wherever the plan is. */
 tc_status tc_plan_digest(const tc_plan *plan, char digest[TC_KEY_SIZE], tc_error *error);

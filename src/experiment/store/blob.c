@@ -33,9 +33,11 @@ done:
     return status;
 }
 
-static bool is_as_stored(tc_store *store, const char *key, const tc_blob *blob) {
+bool tc_store_knows_blob(tc_store *store, const char *key, const tc_blob *blob) {
+    static const char select[] = "SELECT blob_size, blob_sha256 FROM phase WHERE key = ?1";
     char hash[TC_DIGEST_TEXT];
     bool same = false;
+    if (!store->blob && tc_store_prepare(store, select, &store->blob, NULL) != TC_OK) return false;
     sqlite3_bind_text(store->blob, 1, key, -1, SQLITE_STATIC);
     if (sqlite3_step(store->blob) == SQLITE_ROW && sqlite3_column_type(store->blob, 0) != SQLITE_NULL &&
         (size_t)sqlite3_column_int64(store->blob, 0) == blob->size) {
@@ -57,9 +59,14 @@ tc_status tc_store_get_blob(tc_store *store, const tc_phase *phase, bool trusted
     if (status != TC_OK || !tc_file_exists(path)) return status;
     status = tc_file_read(path, SIZE_MAX - 2, &blob->bytes, &blob->size, error);
     if (status != TC_OK) return status;
-    *found = trusted || is_as_stored(store, phase->key, blob);
+    *found = trusted || tc_store_knows_blob(store, phase->key, blob);
     if (!*found) tc_blob_free(blob);
     return TC_OK;
+}
+
+bool tc_store_has_blob(const tc_store *store, const tc_phase *phase) {
+    char path[TC_PATH_SIZE];
+    return blob_path(store, phase, path, NULL) == TC_OK && tc_file_exists(path);
 }
 
 void tc_store_drop_blob(tc_store *store, const tc_phase *phase) {

@@ -13,8 +13,9 @@
 struct tc_store {
     char folder[TC_PATH_SIZE], path[TC_PATH_SIZE], work[TC_PATH_SIZE];
     sqlite3 *db;
-    sqlite3_stmt *finish, *blob; /* prepared once: one for each finished phase, one for each blob that is read */
-    int lock;                    /* descriptor of run.lock; −1: only looking */
+    sqlite3_stmt *finish,
+        *blob; /* prepared once: for each finished phase, and for each blob that is read, of the first */
+    int lock;  /* descriptor of run.lock; −1: only looking */
 };
 
 enum { TC_STORE_SCHEMA = 1 };

@@ -125,7 +125,6 @@ static tc_status prepare(tc_store *store, tc_error *error) {
                             "UPDATE phase SET state = 'finished', payload = ?2, seconds = ?3, finished = ?4,"
                             " blob_size = ?5, blob_sha256 = ?6 WHERE key = ?1",
                             &store->finish, error));
-    TC_TRY(tc_store_prepare(store, "SELECT blob_size, blob_sha256 FROM phase WHERE key = ?1", &store->blob, error));
     TC_TRY(tc_folder_make(store->work, error));
 done:
     return status;

@@ -77,6 +77,9 @@ tc_status tc_store_put_blob(tc_store *store, const tc_phase *phase, const tc_blo
  * not looked at. */
 tc_status tc_store_get_blob(tc_store *store, const tc_phase *phase, bool trusted, tc_blob *blob, bool *found,
                             tc_error *error);
+bool tc_store_has_blob(const tc_store *store, const tc_phase *phase); /* its file is there, whatever it holds */
+/* Is this what the phase left when it was finished? */
+bool tc_store_knows_blob(tc_store *store, const char *key, const tc_blob *blob);
 void tc_store_drop_blob(tc_store *store, const tc_phase *phase);
 /* After a kill: removes what nobody finished writing, and of DIR/work all but the blobs that `keep` [phases] tells to
  * keep and the checkpoints of what is not done. */

@@ -9,8 +9,8 @@ static const char name[] = "threat.json";
 
 enum { LARGEST = 1 << 20 };
 
-tc_status tc_threat_file_write(const tc_trial *trial, const tc_method_spec *method, const char *folder,
-                               tc_error *error) {
+tc_status tc_threat_file_write(const tc_trial *trial, const tc_method_spec *method, const char *phase,
+                               const char *folder, tc_error *error) {
     const tc_threat *threat = &trial->threat;
     const tc_spec *spec = trial->lab->spec;
     char path[TC_PATH_SIZE];
@@ -22,6 +22,7 @@ tc_status tc_threat_file_write(const tc_trial *trial, const tc_method_spec *meth
                   tc_options_json(tc_data_table, &spec->data), "seed", (json_int_t)spec->study.seed, "trial",
                   (json_int_t)trial->number, "goal", tc_goal_names[threat->goal], "epsilon", threat->epsilon,
                   "target_class", threat->target_class, "intended_class", threat->intended_class, "targets", targets);
+    if (root && phase) json_object_set_new(root, "phase", json_string(phase));
     char *text = root ? json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(15)) : NULL;
     json_decref(root);
     tc_status status = TC_OK;
@@ -79,6 +80,7 @@ static tc_status take(const json_t *root, tc_threat_file *file, tc_error *error)
     const json_t *source = json_object_get(root, "dataset"), *trial = json_object_get(root, "trial");
     const char *attack = json_string_value(json_object_get(root, "attack"));
     const char *label = json_string_value(json_object_get(root, "label"));
+    const char *phase = json_string_value(json_object_get(root, "phase"));
     const tc_status status = take_goal(root, file, error);
     if (status != TC_OK) return status;
     const bool aimless = file->threat.goal == TC_GOAL_UNTARGETED;
@@ -87,6 +89,7 @@ static tc_status take(const json_t *root, tc_threat_file *file, tc_error *error)
                         file->path);
     snprintf(file->attack, sizeof file->attack, "%s", attack ? attack : "");
     snprintf(file->label, sizeof file->label, "%s", label ? label : file->attack);
+    snprintf(file->phase, sizeof file->phase, "%s", phase ? phase : "");
     file->trial = json_is_integer(trial) ? json_integer_value(trial) : 0;
     file->threat.intended_class = aimless ? -1 : (int)json_integer_value(intended);
     file->data = data_of(root);

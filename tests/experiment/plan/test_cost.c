@@ -48,7 +48,7 @@ static tc_plan *plan_of(const char *const *own) {
 
 static tc_cost cost_of(const tc_plan *plan, double budget) {
     tc_cost cost;
-    MUST(tc_plan_measure(plan, budget, NULL, NULL, &cost, error));
+    MUST(tc_plan_measure(plan, NULL, budget, NULL, NULL, &cost, error));
     return cost;
 }
 
