@@ -7,7 +7,7 @@
 tc_status tc_folder_make(const char *path, tc_error *error); /* with its parents; an existing folder is fine */
 /* Files can be made in the folder or, where it is not there yet, it can be made. Changes nothing. */
 tc_status tc_folder_check_writable(const char *path, tc_error *error);
-bool tc_folder_same(const char *a, const char *b); /* two names of one that is there */
+bool tc_folder_same(const char *a, const char *b);             /* two names of one that is there */
 tc_status tc_folder_remove(const char *path, tc_error *error); /* with all that is in it */
 
 /* Removes what writers that were killed have left in it: names that end in .tmp or .tmp.old. */

@@ -155,7 +155,7 @@ static tc_status work(const tc_plan *plan, const tc_study_order *order, tc_error
 
 static tc_status run(const tc_arguments *arguments, const tc_ranks *ranks, tc_error *error) {
     char folder[TC_PATH_SIZE];
-    tc_study_order order;
+    tc_study_order order = {0};
     tc_plan *plan = NULL;
     tc_status status = make_plan(arguments, ranks, &plan, folder, &order, error);
     if (status == TC_OK && tc_arguments_has(arguments, "plan"))
