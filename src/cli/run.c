@@ -80,47 +80,54 @@ static tc_status read_mode(const tc_arguments *arguments, tc_store_mode *mode, t
     return TC_OK;
 }
 
+/* An order with the texts that it points to. */
+typedef struct asked {
+    tc_study_order order;
+    char folder[TC_PATH_SIZE];
+    const char *from[TC_MOST_ARGUMENTS];
+} asked;
+
 /* The folder itself is none to take from: --overwrite would have emptied it. */
-static tc_status read_from(const tc_arguments *arguments, tc_study_order *order, tc_error *error) {
-    static const char *from[TC_MOST_ARGUMENTS];
-    order->from_count = tc_arguments_values(arguments, "from", from);
-    order->from = from;
-    for (int i = 0; i < order->from_count; i++) {
-        if (!tc_store_exists(from[i]))
+static tc_status read_from(const tc_arguments *arguments, asked *a, tc_error *error) {
+    a->order.from_count = tc_arguments_values(arguments, "from", a->from);
+    a->order.from = a->from;
+    for (int i = 0; i < a->order.from_count; i++) {
+        if (!tc_store_exists(a->from[i]))
             return tc_raise(error, TC_INVALID, "--from: %s holds no run.db; name the folder of a `tocsin run`",
-                            from[i]);
-        if (tc_folder_same(from[i], order->folder))
+                            a->from[i]);
+        if (tc_folder_same(a->from[i], a->folder))
             return tc_raise(error, TC_INVALID, "--from: %s is where the study itself goes; name the folder of another",
-                            from[i]);
+                            a->from[i]);
     }
     return TC_OK;
 }
 
-static tc_status read_order(const tc_arguments *arguments, const tc_plan *plan, const tc_ranks *ranks,
-                            char folder[TC_PATH_SIZE], tc_study_order *order, tc_error *error) {
+static tc_status read_order(const tc_arguments *arguments, const tc_plan *plan, const tc_ranks *ranks, asked *a,
+                            tc_error *error) {
     const char *out = tc_arguments_value(arguments, "out", NULL);
     int64_t jobs = 0;
     tc_status status = TC_OK;
     if (out && !*out) TC_RAISE(TC_INVALID, "--out: is empty; name a folder");
-    TC_TRY(tc_path_format(folder, error, "%s%s", out ? out : "out/", out ? "" : plan->base->study.name));
+    TC_TRY(tc_path_format(a->folder, error, "%s%s", out ? out : "out/", out ? "" : plan->base->study.name));
     TC_TRY(tc_arguments_int(arguments, "jobs", 0, 4096, 0, &jobs, error));
     if (ranks->size > 1 && jobs > 0)
         TC_RAISE(TC_INVALID, "run: under mpirun its processes are the jobs; leave --jobs away");
-    *order = (tc_study_order){.folder = folder, .jobs = (int)jobs, .ranks = ranks, .spec = arguments->positional[0]};
-    TC_TRY(read_mode(arguments, &order->mode, error));
-    TC_TRY(read_from(arguments, order, error));
+    a->order =
+        (tc_study_order){.folder = a->folder, .jobs = (int)jobs, .ranks = ranks, .spec = arguments->positional[0]};
+    TC_TRY(read_mode(arguments, &a->order.mode, error));
+    if (ranks->rank == 0) TC_TRY(read_from(arguments, a, error)); /* the others need not see the folders */
 done:
     return status;
 }
 
 /* All ranks must have made the same plan of the same file, and those that work have the device it asks for. */
-static tc_status make_plan(const tc_arguments *arguments, const tc_ranks *ranks, tc_plan **plan, char *folder,
-                           tc_study_order *order, tc_error *error) {
+static tc_status make_plan(const tc_arguments *arguments, const tc_ranks *ranks, tc_plan **plan, asked *a,
+                           tc_error *error) {
     char digest[TC_KEY_SIZE] = "";
     tc_device_facts device;
     tc_status status = TC_OK;
     TC_TRY(tc_cli_plan(arguments, arguments->positional[0], plan, error));
-    TC_TRY(read_order(arguments, *plan, ranks, folder, order, error));
+    TC_TRY(read_order(arguments, *plan, ranks, a, error));
     TC_TRY(tc_plan_digest(*plan, digest, error));
     if (ranks->rank > 0) TC_TRY(tc_plan_look(*plan, &device, error));
 done:
@@ -154,14 +161,13 @@ static tc_status work(const tc_plan *plan, const tc_study_order *order, tc_error
 }
 
 static tc_status run(const tc_arguments *arguments, const tc_ranks *ranks, tc_error *error) {
-    char folder[TC_PATH_SIZE];
-    tc_study_order order = {0};
+    asked a = {.folder = ""};
     tc_plan *plan = NULL;
-    tc_status status = make_plan(arguments, ranks, &plan, folder, &order, error);
+    tc_status status = make_plan(arguments, ranks, &plan, &a, error);
     if (status == TC_OK && tc_arguments_has(arguments, "plan"))
-        status = ranks->rank ? TC_OK : tc_cli_show_plan(arguments, plan, order.from, order.from_count, error);
+        status = ranks->rank ? TC_OK : tc_cli_show_plan(arguments, plan, a.from, a.order.from_count, error);
     else if (status == TC_OK)
-        status = ranks->rank ? work(plan, &order, error) : conduct(arguments, plan, &order, error);
+        status = ranks->rank ? work(plan, &a.order, error) : conduct(arguments, plan, &a.order, error);
     tc_plan_free(plan);
     return status;
 }

@@ -16,7 +16,8 @@ typedef struct tc_study_order {
     bool here;             /* one worker, and it is this process: a library does not fork its caller */
     const tc_ranks *ranks; /* of MPI; NULL: none */
     const char *spec;      /* the file that the plan was made from; NULL: none */
-    const char **from; /* [from_count] folders of studies from which finished phases are taken; must outlive the run */
+    const char *const
+        *from; /* [from_count] folders of studies from which finished phases are taken; must outlive the run */
     int from_count;
 } tc_study_order;
 
