@@ -12,12 +12,11 @@
 typedef struct tc_study_order {
     const char *folder; /* gets run.db, results.json, results.csv, spec.resolved.yaml, poisons/, models/ if asked for */
     tc_store_mode mode;
-    int jobs;              /* workers on this machine, forked; 0: as many as there are cores for */
-    bool here;             /* one worker, and it is this process: a library does not fork its caller */
-    const tc_ranks *ranks; /* of MPI; NULL: none */
-    const char *spec;      /* the file that the plan was made from; NULL: none */
-    const char *const
-        *from; /* [from_count] folders of studies from which finished phases are taken; must outlive the run */
+    int jobs;                /* workers on this machine, forked; 0: as many as there are cores for */
+    bool here;               /* one worker, and it is this process: a library does not fork its caller */
+    const tc_ranks *ranks;   /* of MPI; NULL: none */
+    const char *spec;        /* the file that the plan was made from; NULL: none */
+    const char *const *from; /* [from_count] folders of studies from which finished phases are taken */
     int from_count;
 } tc_study_order;
 
