@@ -32,30 +32,31 @@ holds() {
 # The working folder's own files, to see that a refusal leaves none behind.
 inventory() { find . -path ./err.txt -o -path ./out.txt -o -print | sort; }
 
-refuse() {
-    status=$1 message=$2
-    shift 2
+turned_down() { # STATUS ARGUMENTS…: all of a refusal but its words
+    status=$1
+    shift
     checks=$((checks + 1))
     before=$(inventory)
     "$tocsin" "$@" >out.txt 2>err.txt
     got=$?
     [ $got = "$status" ] || fail "$*: status $got instead of $status"
-    [ "$(cat err.txt)" = "tocsin: $message" ] || { fail "$*"; printf '  wanted: tocsin: %s\n  got:    %s\n' "$message" "$(head -c 2000 err.txt)"; }
+    [ "$(wc -l <err.txt)" = 1 ] || { fail "$*: not one line"; head -n 5 err.txt; }
     [ "$(inventory)" = "$before" ] || fail "$*: left something behind"
+}
+
+refuse() {
+    status=$1 message=$2
+    shift 2
+    turned_down "$status" "$@"
+    [ "$(cat err.txt)" = "tocsin: $message" ] || { fail "$*"; printf '  wanted: tocsin: %s\n  got:    %s\n' "$message" "$(head -c 2000 err.txt)"; }
 }
 
 # Where a library words the rest of the line.
 refuse_like() {
     status=$1 message=$2
     shift 2
-    checks=$((checks + 1))
-    before=$(inventory)
-    "$tocsin" "$@" >out.txt 2>err.txt
-    got=$?
-    [ $got = "$status" ] || fail "$*: status $got instead of $status"
+    turned_down "$status" "$@"
     case $(cat err.txt) in "tocsin: $message"*) ;; *) fail "$*"; printf '  wanted: tocsin: %s…\n  got:    %s\n' "$message" "$(head -c 2000 err.txt)" ;; esac
-    [ "$(wc -l <err.txt)" = 1 ] || { fail "$*: not one line"; head -n 5 err.txt; }
-    [ "$(inventory)" = "$before" ] || fail "$*: left something behind"
 }
 
 skip() { echo "SKIP: $*"; }
