@@ -63,7 +63,7 @@ value 'which networks' "['lenet', 'lenet + logreg']" 'sorted({c["factors"]["surr
 value 'the control, which has no surrogate, is one cell' "['random-noise', 'gradient-matching', 'gradient-matching']" '[c["factors"]["attack"] for c in plan["cells"]]'
 value 'and knows nothing of ensembles' False '"ensemble" in plan["cells"][0]["factors"]'
 printf 'extends: tiny.yaml\nsweep: {grid: {surrogate.count: [1, 2]}}\n' >starts.yaml
-holds 'several starts' "$tocsin" run starts.yaml --plan --json --threads 1
+holds 'several starts' "$tocsin" run starts.yaml --plan --no-measure --json --threads 1
 cp out.txt plan.json
 value 'a surrogate more is no other control' "[None, 1, 1, 2, 2]" '[c["factors"].get("surrogate.count") for c in plan["cells"]]'
 printf 'extends: ensemble.yaml\nsweep: {grid: {threat.epsilon: [8, 16]}}\nsurrogate: {model: logreg}\n' >single.yaml
