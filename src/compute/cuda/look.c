@@ -68,12 +68,15 @@ tc_status tc_cuda_look(const tc_device_options *options, tc_device_facts *facts,
     cudaRuntimeGetVersion(&runtime);
     driver_release(release);
     if (same > 1) snprintf(many, sizeof many, "%d x ", same);
-    snprintf(facts->description, sizeof facts->description,
-             "%s%.80s%s (compute capability %d.%d, %.0f GiB), driver %s%sfor CUDA %d.%d, runtime %d.%d, cuDNN "
-             "%zu.%zu.%zu, cuBLASLt %zu.%zu.%zu",
-             many, properties.name, options->index < 0 && same < facts->count ? " and others" : "", properties.major,
-             properties.minor, (double)properties.totalGlobalMem / 0x1p30, release, *release ? " " : "", driver / 1000,
-             driver % 1000 / 10, runtime / 1000, runtime % 1000 / 10, dnn / 10000, dnn / 100 % 100, dnn % 100,
-             blas / 10000, blas / 100 % 100, blas % 100);
+    /* what is too long is cut */
+    const int length =
+        snprintf(facts->description, sizeof facts->description,
+                 "%s%.80s%s (compute capability %d.%d, %.0f GiB), driver %s%sfor CUDA %d.%d, runtime %d.%d, cuDNN "
+                 "%zu.%zu.%zu, cuBLASLt %zu.%zu.%zu",
+                 many, properties.name, options->index < 0 && same < facts->count ? " and others" : "",
+                 properties.major, properties.minor, (double)properties.totalGlobalMem / 0x1p30, release,
+                 *release ? " " : "", driver / 1000, driver % 1000 / 10, runtime / 1000, runtime % 1000 / 10,
+                 dnn / 10000, dnn / 100 % 100, dnn % 100, blas / 10000, blas / 100 % 100, blas % 100);
+    if (length < 0) facts->description[0] = '\0';
     return TC_OK;
 }
