@@ -67,9 +67,15 @@ grep -q 'trigger <em>and images with it</em>' whole/report.html || fail 'the rep
 # one by one
 holds 'train the surrogate' "$tocsin" train "$spec" --network surrogate --out surrogate.safetensors --quiet
 holds 'craft' "$tocsin" craft "$spec" --attack sleeper-agent --surrogate surrogate.safetensors --out poison --quiet
-for file in poison.npz triggered.npz trigger.png threat.json triggered-3.png; do
+for file in poison.npz triggered.npz trigger.png triggered-3.png; do
     holds "the same $file" cmp poison/$file whole/poisons/2-0/$file
 done
+cat >threat.py <<'END'
+import json
+alone, phase = json.load(open("poison/threat.json")), json.load(open("whole/poisons/2-0/threat.json"))
+assert len(phase.pop("phase")) == 32 and alone == phase
+END
+holds 'the same threat.json, but for the phase of the study' python3 threat.py
 for cell in 1 2; do
     holds 'evaluate' "$tocsin" evaluate "$spec" --weights whole/models/victim-$cell-0.safetensors --poison whole/poisons/$cell-0 --json
     cp out.txt evaluated-$cell.json
