@@ -34,27 +34,30 @@ same 'as the first' small again
 holds 'of another seed' "$tocsin" run small.yaml --seed 5 --out seed5 --from small
 taken small 0
 
-lasting='--set surrogate.train.epochs=15 --set attacks.1.steps=25 --set surrogate.train.checkpoint_minutes=0.0005'
-[ "${3:-1}" = 1 ] || lasting='--set surrogate.train.epochs=4 --set attacks.1.steps=6 --set surrogate.train.checkpoint_minutes=0.0005'
+# Minutes under sanitizers, for code that runs above as well.
+unhurried() {
+    lasting='--set surrogate.train.epochs=15 --set attacks.1.steps=25 --set surrogate.train.checkpoint_minutes=0.0005'
 
-# half of it is there; the rest comes later, in one that goes on
-"$tocsin" run large.yaml $lasting --out whole --quiet --jobs 1 || fail 'a long one'
-"$tocsin" run small.yaml $lasting --out broken --jobs 1 --quiet >out.txt 2>err.txt &
-pid=$!
-begun broken $pid
-kill -INT $pid
-wait $pid
-holds 'from one that was broken off' "$tocsin" run large.yaml $lasting --out long --from broken --jobs 2
-same 'as if undisturbed' whole long
-"$tocsin" run large.yaml $lasting --out later --jobs 2 --quiet >out.txt 2>err.txt &
-pid=$!
-begun later $pid
-kill -9 $pid
-wait $pid 2>/dev/null
-holds 'going on with what is there by now' "$tocsin" run large.yaml $lasting --out later --from long --resume --jobs 1
-grep -q -- '--from long: 0 of' err.txt && fail 'a study that goes on took nothing'
-same 'as if never killed' whole later
-find later long with again -name '*.tmp*' -o -name '*.checkpoint' -o -name work | grep . && fail 'something is left'
+    # half of it is there; the rest comes later, in one that goes on
+    "$tocsin" run large.yaml $lasting --out whole --quiet --jobs 1 || fail 'a long one'
+    "$tocsin" run small.yaml $lasting --out broken --jobs 1 --quiet >out.txt 2>err.txt &
+    pid=$!
+    begun broken $pid
+    kill -INT $pid
+    wait $pid
+    holds 'from one that was broken off' "$tocsin" run large.yaml $lasting --out long --from broken --jobs 2
+    same 'as if undisturbed' whole long
+    "$tocsin" run large.yaml $lasting --out later --jobs 2 --quiet >out.txt 2>err.txt &
+    pid=$!
+    begun later $pid
+    kill -9 $pid
+    wait $pid 2>/dev/null
+    holds 'going on with what is there by now' "$tocsin" run large.yaml $lasting --out later --from long --resume --jobs 1
+    grep -q -- '--from long: 0 of' err.txt && fail 'a study that goes on took nothing'
+    same 'as if never killed' whole later
+    find later long with again -name '*.tmp*' -o -name '*.checkpoint' -o -name work | grep . && fail 'something is left'
+}
+[ "${3:-1}" != 1 ] || unhurried
 
 # what the plan says is what the run does
 holds 'plan' "$tocsin" run large.yaml --out planned --from small --plan --no-measure --json
