@@ -78,7 +78,7 @@ static tc_status take(tc_runner *r, tc_loan *loan, int phase, const bool *wanted
     double seconds = 0;
     tc_status status = TC_OK;
     if (!tc_loan_has(loan, p, blob)) return TC_OK;
-    TC_TRY(tc_labs_open(r->labs, p->spec, -1, &lab, error));
+    if (p->kind == TC_PHASE_CRAFT) TC_TRY(tc_labs_open(r->labs, p->spec, -1, &lab, error));
     TC_TRY(tc_loan_fetch(loan, p, blob, lab.dataset, &result, &seconds, found, error));
     if (*found) TC_TRY(keep(r, phase, &result, seconds, wanted[phase], error));
 done:

@@ -75,33 +75,16 @@ void tc_loan_close(tc_loan *loan) {
 
 /* ---- the data ---- */
 
-/* Of the same source with the same options, whatever it holds. */
-static bool same_source(const json_t *a, const json_t *b) {
-    json_t *first = json_copy((json_t *)a), *second = json_copy((json_t *)b);
-    json_object_del(first, "sha256");
-    json_object_del(second, "sha256");
-    const bool same = json_equal(first, second);
-    json_decref(first);
-    json_decref(second);
-    return same;
-}
-
 tc_status tc_loan_check(const tc_loan *loan, const json_t *contents, tc_error *error) {
-    const json_t *there = json_object_get(loan->record.data, "contents");
-    size_t i, k;
-    json_t *is, *was;
-    json_array_foreach(contents, i, is) {
-        json_array_foreach(there, k, was) {
-            const char *now = json_string_value(json_object_get(is, "sha256"));
-            const char *before = json_string_value(json_object_get(was, "sha256"));
-            if (!now || !before || !strcmp(now, before) || !same_source(is, was)) continue;
-            return tc_raise(error, TC_INVALID,
-                            "--from: %s was run on other data: what %s holds has changed since (SHA-256 %.12s…, now "
-                            "%.12s…); put it back, or leave --from away",
-                            loan->folder, json_string_value(json_object_get(is, "source")), before, now);
-        }
-    }
-    return TC_OK;
+    const json_t *was;
+    const json_t *is = tc_contents_changed(json_object_get(loan->record.data, "contents"), contents, &was);
+    if (!is) return TC_OK;
+    return tc_raise(
+        error, TC_INVALID,
+        "--from: %s was run on other data: what %s holds has changed since (SHA-256 %.12s…, now %.12s…); put "
+        "it back, or leave --from away",
+        loan->folder, json_string_value(json_object_get(is, "source")),
+        json_string_value(json_object_get(was, "sha256")), json_string_value(json_object_get(is, "sha256")));
 }
 
 /* ---- lending ---- */

@@ -26,7 +26,7 @@ tc_status tc_loan_check(const tc_loan *loan, const json_t *contents, tc_error *e
  * a poison's always are. */
 bool tc_loan_has(const tc_loan *loan, const tc_phase *phase, bool blob);
 /* The phase as if it had been run here; *found is false where it is not there, or not as it was when it was finished.
- */
+ * dataset: what a poison is held against; NULL for phases that craft none. */
 tc_status tc_loan_fetch(tc_loan *loan, const tc_phase *phase, bool blob, const tc_dataset *dataset,
                         tc_phase_result *result, double *seconds, bool *found, tc_error *error);
 

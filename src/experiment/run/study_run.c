@@ -119,18 +119,16 @@ static tc_status make_record(tc_runner *r, const char *spec, tc_study_record *re
 
 /* The same files may hold other images by now; half of the results would be about one data set, half about another. */
 static tc_status check_same_data(const tc_runner *r, const tc_study_record *wanted, tc_error *error) {
-    const json_t *was = json_object_get(r->record.data, "contents"), *is = json_object_get(wanted->data, "contents");
-    for (size_t i = 0; i < json_array_size(is); i++) {
-        const char *source = json_string_value(json_object_get(json_array_get(is, i), "source"));
-        const char *before = json_string_value(json_object_get(json_array_get(was, i), "sha256"));
-        const char *now = json_string_value(json_object_get(json_array_get(is, i), "sha256"));
-        if (before && now && strcmp(before, now))
-            return tc_raise(error, TC_INVALID,
-                            "--resume: %s was begun with other data: what %s holds has changed since (SHA-256 %.12s…, "
-                            "now %.12s…); put it back, or choose another folder",
-                            r->folder, source, before, now);
-    }
-    return TC_OK;
+    const json_t *was;
+    const json_t *is = tc_contents_changed(json_object_get(r->record.data, "contents"),
+                                           json_object_get(wanted->data, "contents"), &was);
+    if (!is) return TC_OK;
+    return tc_raise(error, TC_INVALID,
+                    "--resume: %s was begun with other data: what %s holds has changed since (SHA-256 %.12s…, now "
+                    "%.12s…); put it back, or choose another folder",
+                    r->folder, json_string_value(json_object_get(is, "source")),
+                    json_string_value(json_object_get(was, "sha256")),
+                    json_string_value(json_object_get(is, "sha256")));
 }
 
 static tc_status check_same_spec(const tc_runner *r, const tc_study_record *wanted, tc_error *error) {

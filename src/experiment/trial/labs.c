@@ -208,3 +208,29 @@ done:
     tc_labs_close(&lab);
     return status;
 }
+
+/* Of the same source with the same options, whatever it holds. */
+static bool same_source(const json_t *a, const json_t *b) {
+    json_t *first = json_copy((json_t *)a), *second = json_copy((json_t *)b);
+    json_object_del(first, "sha256");
+    json_object_del(second, "sha256");
+    const bool same = json_equal(first, second);
+    json_decref(first);
+    json_decref(second);
+    return same;
+}
+
+const json_t *tc_contents_changed(const json_t *was, const json_t *is, const json_t **before) {
+    size_t i, k;
+    json_t *now, *then;
+    json_array_foreach(is, i, now) {
+        json_array_foreach(was, k, then) {
+            const char *a = json_string_value(json_object_get(now, "sha256"));
+            const char *b = json_string_value(json_object_get(then, "sha256"));
+            if (!a || !b || !strcmp(a, b) || !same_source(now, then)) continue;
+            *before = then;
+            return now;
+        }
+    }
+    return NULL;
+}

@@ -27,6 +27,8 @@ bool tc_labs_lost(const tc_labs *labs);
 tc_status tc_labs_contents(tc_labs *labs, const tc_spec *spec, char digest[TC_DIGEST_TEXT], tc_error *error);
 /* Of all data that were opened so far: [{"source", … as in a spec, "sha256"}], a new reference; NULL without memory. */
 json_t *tc_labs_all_contents(const tc_labs *labs);
+/* Of two such lists the first source in `is` that held something else in `was`, where it is *before; NULL: none did. */
+const json_t *tc_contents_changed(const json_t *was, const json_t *is, const json_t **before);
 /* What somebody else has found in these data, on another machine perhaps: opening others is an error. */
 tc_status tc_labs_expect(tc_labs *labs, const tc_spec *spec, const char *digest, tc_error *error);
 
