@@ -12,8 +12,8 @@
 
 static bool went(tc_device *device, bool well, const char *what, const char *why) {
     tc_cuda_state *state = tc_cuda_state_of(device);
-    bool *already = state->recording ? &state->refused : &state->failed;
-    char *kept = state->recording ? state->refusal : state->failure;
+    bool *already = device->recording ? &state->refused : &state->failed;
+    char *kept = device->recording ? state->refusal : state->failure;
     if (well || *already) return well;
     *already = true;
     snprintf(kept, sizeof state->failure, "%s: %s", what, why);

@@ -51,7 +51,7 @@ typedef struct tc_cuda_state {
     tc_cuda_scratch *scratch; /* for the next plan, if it is enough for it; or NULL */
     bool failed;              /* something has: results from then on mean nothing, and the first failure is … */
     char failure[256];
-    bool recording, refused; /* between record_begin and record_end what fails was only refused; the first is … */
+    bool refused; /* between record_begin and record_end what fails was only refused; the first is … */
     char refusal[256];
 } tc_cuda_state;
 

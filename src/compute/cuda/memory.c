@@ -14,7 +14,7 @@ struct tc_cuda_block {
 
 /* While something is recorded memory is neither taken nor copied from or to the host: each replay would do it again. */
 static bool closed(tc_device *device, const char *what) {
-    return tc_cuda_state_of(device)->recording && !tc_cuda_went(device, cudaErrorStreamCaptureUnsupported, what);
+    return device->recording && !tc_cuda_went(device, cudaErrorStreamCaptureUnsupported, what);
 }
 
 static tc_status make_room(tc_cuda_state *state, tc_error *error) {
@@ -119,7 +119,7 @@ void tc_cuda_download_bytes(tc_device *device, void *to, const void *from, size_
                      "copying from the GPU");
         tc_cuda_went(device, cudaStreamSynchronize(state->stream), "copying from the GPU");
     }
-    if (state->failed || state->recording) memset(to, 0xff, bytes);
+    if (state->failed || device->recording) memset(to, 0xff, bytes);
 }
 
 /* ---- reals, which are floats ---- */
