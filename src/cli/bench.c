@@ -33,6 +33,7 @@ enum { MAX_REPEATS = 1000, CLASSES = 10, PEAK_REPEATS = 7 };
 static const tc_flag flags[] = {
     {"json", "FILE", "write the figures as a list of JSON objects; - for standard output"},
     {"repeat", "N", "measurements a figure; the median is shown [5]"},
+    {"unrecorded", NULL, "call kernel by kernel what a GPU would replay as one: what recording brings"},
     TC_DEVICE_FLAGS,
     TC_COMMON_FLAGS,
     TC_FLAGS_END,
@@ -361,8 +362,15 @@ done:
     return status;
 }
 
+static void call_each_kernel(tc_device *device, tc_kernels *without) {
+    *without = *device->k;
+    without->record_begin = NULL;
+    device->k = without;
+}
+
 static tc_status run_bench(int argc, char **argv, tc_error *error) {
     tc_arguments a;
+    tc_kernels without;
     tc_device *device = NULL;
     json_t *list = json_array();
     int64_t repeats = 5;
@@ -371,6 +379,7 @@ static tc_status run_bench(int argc, char **argv, tc_error *error) {
     TC_TRY(tc_arguments_int(&a, "repeat", 1, MAX_REPEATS, 5, &repeats, error));
     const char *json = tc_arguments_value(&a, "json", NULL), *only = a.count ? a.positional[0] : NULL;
     TC_TRY(tc_cli_device(&a, "device", "cpu", &device, error));
+    if (tc_arguments_has(&a, "unrecorded")) call_each_kernel(device, &without);
     TC_TRY(measure_all(device, only, (int)repeats, !json || strcmp(json, "-") != 0, list, error));
     if (json) TC_TRY(write_json(list, json, error));
 done:
