@@ -43,7 +43,7 @@ typedef struct tc_cuda_state {
     int multiprocessors, capability; /* 75, 80, 90 … */
     tc_cuda_block *block;            /* [blocks] what is allocated, for release to count back */
     size_t blocks, block_room;
-    double *partials; /* device [TC_CUDA_PARTS] and, behind them, the total, or two that belong together */
+    double *partials; /* device [TC_CUDA_PARTS] and, behind them, what is made of the totals: two numbers */
     real *room;       /* device [TC_CUDA_ROOM]: a kernel's partial sums; no longer of use when it ends */
     void *workspace;  /* device [TC_CUDA_WORKSPACE], likewise */
     char *stage;      /* host, pinned [TC_CUDA_STAGE] */
