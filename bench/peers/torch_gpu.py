@@ -35,7 +35,7 @@ ap = argparse.ArgumentParser()
 ap.add_argument("--device", default="cuda")
 ap.add_argument("--only", default="")
 ap.add_argument("--repeat", type=int, default=5)
-ap.add_argument("--seconds", type=float, default=150, 
+ap.add_argument("--seconds", type=float, default=150,
                 help="after so many no way is begun of running a case that has a time already")
 args = ap.parse_args()
 device = torch.device(args.device)
