@@ -58,10 +58,17 @@ done:
     return status;
 }
 
-/* The driver would give memory back to the system whenever somebody waits. */
+/* The driver would give memory back to the system whenever somebody waits. Some virtual GPUs have no pool. */
 static bool keep_memory(tc_device *device) {
+    tc_cuda_state *state = tc_cuda_state_of(device);
     cudaMemPool_t pool;
     uint64_t all = UINT64_MAX;
+    int pools = 0;
+    if (!tc_cuda_went(device, cudaDeviceGetAttribute(&pools, cudaDevAttrMemoryPoolsSupported, device->options.index),
+                      "asking for the pool"))
+        return false;
+    state->pooled = pools != 0;
+    if (!state->pooled) return true;
     return tc_cuda_went(device, cudaDeviceGetDefaultMemPool(&pool, device->options.index), "asking for the pool") &&
            tc_cuda_went(device, cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &all),
                         "keeping the pool's memory");

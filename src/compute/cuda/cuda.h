@@ -41,6 +41,7 @@ typedef struct tc_cuda_state {
     cudnnHandle_t dnn;
     cublasLtHandle_t blas;
     int multiprocessors, capability; /* 75, 80, 90 … */
+    bool pooled;                     /* memory comes from the driver's pool (memory.c) */
     tc_cuda_block *block;            /* [blocks] what is allocated, for release to count back */
     size_t blocks, block_room;
     double *partials; /* device [TC_CUDA_PARTS] and, behind them, what is made of the totals: two numbers */

@@ -75,6 +75,10 @@ bool shall_fail() {
     return ++launches == which && (*end != '@' || atoi(end + 1) == chosen);
 }
 
+bool poolless() {
+    return getenv("TOCSIN_EMULATED_POOLLESS");
+}
+
 } // namespace
 
 struct tc_emulated_stream {
@@ -206,10 +210,15 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
 
 /* ---- memory ---- */
 
-cudaError_t cudaMallocAsync(void **memory, size_t bytes, cudaStream_t stream) {
+cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int) {
+    if (attribute != cudaDevAttrMemoryPoolsSupported) return fails(cudaErrorInvalidValue);
+    *value = !poolless();
+    return cudaSuccess;
+}
+
+cudaError_t cudaMalloc(void **memory, size_t bytes) {
     const size_t size = (bytes + LINE - 1) / LINE * LINE;
     if (standing() != cudaSuccess) return last;
-    if (stream->capturing) return stream->broken = true, fails(cudaErrorStreamCaptureUnsupported);
     device.make();
     size_t at;
     const auto found = device.spare.lower_bound(size);
@@ -224,20 +233,34 @@ cudaError_t cudaMallocAsync(void **memory, size_t bytes, cudaStream_t stream) {
         device.taken[at] = size;
     }
     *memory = device.base + at;
-    return size > (1u << 20) ? cudaSuccess
-                             : cudaMemsetAsync(*memory, 0xff, size, stream); /* NaN, where that is cheap */
+    return cudaSuccess;
 }
 
-cudaError_t cudaFreeAsync(void *memory, cudaStream_t stream) {
-    if (stream->capturing) return stream->broken = true, fails(cudaErrorStreamCaptureUnsupported);
+cudaError_t cudaFree(void *memory) {
     const auto found = device.taken.find((size_t)((char *)memory - device.base));
     if (!device.holds(memory) || found == device.taken.end()) return fails(cudaErrorInvalidValue);
-    device.spare.emplace(found->second, found->first); /* the stream's order keeps who comes next behind */
+    device.spare.emplace(found->second, found->first);
     device.taken.erase(found);
     return cudaSuccess;
 }
 
+cudaError_t cudaMallocAsync(void **memory, size_t bytes, cudaStream_t stream) {
+    if (poolless()) return fails(cudaErrorInvalidValue);
+    if (stream->capturing) return stream->broken = true, fails(cudaErrorStreamCaptureUnsupported);
+    const cudaError_t status = cudaMalloc(memory, bytes);
+    return status != cudaSuccess || bytes > (1u << 20)
+               ? status
+               : cudaMemsetAsync(*memory, 0xff, bytes, stream); /* NaN, where that is cheap */
+}
+
+cudaError_t cudaFreeAsync(void *memory, cudaStream_t stream) {
+    if (poolless()) return fails(cudaErrorInvalidValue);
+    if (stream->capturing) return stream->broken = true, fails(cudaErrorStreamCaptureUnsupported);
+    return cudaFree(memory); /* the stream's order keeps who comes next behind */
+}
+
 cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t *pool, int) {
+    if (poolless()) return fails(cudaErrorInvalidValue);
     *pool = nullptr;
     return cudaSuccess;
 }
