@@ -444,6 +444,8 @@ struct tc_device {
     bool recording;      /* between record_begin and record_end */
     bool tracked;        /* within a call that is recorded, or will be (track.h) */
     uint64_t unrecorded; /* so often that was refused */
+    char remark[160];    /* of the backend, on what it was asked to plan; "": none. Whoever makes passes says it, … */
+    bool remarked;       /* … once */
     tc_device_options options;
     uint64_t allocations;     /* how often allocate or …_create was called: must stand still while training */
     size_t bytes, peak_bytes; /* on the device, now and at most */

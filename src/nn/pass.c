@@ -1,4 +1,5 @@
 /* pass.c — making a pass, and what may be asked of it. */
+#include "base/log.h"
 #include "nn/plan.h"
 
 #include <stdlib.h>
@@ -40,6 +41,12 @@ done:
     return status;
 }
 
+static void pass_on_remark(tc_device *device) {
+    if (!device->remark[0] || device->remarked) return;
+    device->remarked = true;
+    tc_log("%s: %s", device->name, device->remark);
+}
+
 tc_status tc_pass_create(tc_device *device, const tc_model *model, const tc_pass_options *options, tc_pass **pass,
                          tc_error *error) {
     *pass = NULL;
@@ -58,6 +65,7 @@ tc_status tc_pass_create(tc_device *device, const tc_model *model, const tc_pass
     TC_TRY(allocate_ends(made, error));
     TC_TRY(tc_pass_plan(made, error));
     made->bytes = device->bytes - before;
+    pass_on_remark(device);
     *pass = made;
 done:
     if (status != TC_OK) tc_pass_free(made);

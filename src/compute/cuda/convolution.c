@@ -8,13 +8,15 @@
  * results that have to be floats come by way of bf16 where the library gives nothing else. Where it has no algorithm
  * for a geometry in bf16 the plan falls back on TF32, which is what bf16 permits and more.
  *
- * Where every channel goes alone kernels of our own do all of it.
+ * Where every channel goes alone kernels of our own do all of it; others do where the library has nothing, which the
+ * device remarks upon.
  *
  * These are cuDNN 9's older calls (cudnnConvolution…); docs/dependencies.md says why. */
 #include "compute/cuda/convolution.h"
 
 #include "compute/cuda/kernels.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { VECTOR_BYTES = 16 }; /* how cuDNN's kernels load and store at most */
@@ -24,9 +26,10 @@ struct tc_conv_plan {
     tc_convolution g;
     int ins, taps; /* input channels of a group; places in a window */
     size_t weights;
-    bool alone;            /* each channel: nothing below but `packed` is used */
-    int in_type, out_type; /* how the activations lie in memory */
-    int operands;          /* what is multiplied, the same in all directions */
+    const tc_cuda_maps *own; /* kernels that do it without cuDNN: nothing below but `packed` is used. NULL: none */
+    bool alone;              /* … each channel by itself */
+    int in_type, out_type;   /* how the activations lie in memory */
+    int operands;            /* what is multiplied, the same in all directions */
     tc_cuda_way way[TC_CUDA_SENSES];
     tc_cuda_described described;
     tc_cuda_algorithm algorithm[TC_CUDA_SENSES];
@@ -159,13 +162,24 @@ done:
     return status;
 }
 
+/* cuDNN has no algorithm for it. */
+static void do_without(tc_conv_plan *plan) {
+    const tc_convolution *g = &plan->g;
+    plan->own = tc_cuda_direct(g);
+    plan->operands = TC_CUDA_FLOAT;
+    snprintf(plan->device->remark, sizeof plan->device->remark,
+             "cuDNN has no convolution of %dx%dx%dx%d to %d channels, window %d, stride %d, groups %d; it is computed "
+             "by its definition, slowly",
+             g->in.n, g->in.h, g->in.w, g->in.c, g->out.c, g->kernel, g->stride, g->groups);
+}
+
 static tc_status choose_way(tc_conv_plan *plan, tc_error *error) {
     const int precision = plan->device->options.precision;
     bool able = false;
     tc_status status = TC_OK;
     for (int i = 0; i < way_count[precision] && !able; i++)
         TC_TRY(try_way(plan, ways[precision][i].operands, ways[precision][i].math, &able, error));
-    if (!able) TC_TRY(refuse(plan, "no algorithm", error));
+    if (!able) do_without(plan);
 done:
     return status;
 }
@@ -254,10 +268,13 @@ tc_status tc_cuda_conv_create(tc_device *device, const tc_convolution *geometry,
     made->weights = (size_t)geometry->out.c * (size_t)made->ins * (size_t)made->taps;
     made->in_type = geometry->in.half ? TC_CUDA_BF16 : TC_CUDA_FLOAT;
     made->out_type = geometry->out.half ? TC_CUDA_BF16 : TC_CUDA_FLOAT;
-    made->alone = tc_cuda_depthwise_fits(geometry);
-    if (!made->alone) {
+    made->own = tc_cuda_depthwise(geometry);
+    made->alone = made->own != NULL;
+    if (!made->own) {
         TC_TRY(describe(made, error));
         TC_TRY(choose_way(made, error));
+    }
+    if (!made->own) {
         TC_TRY(plan_fusion(made, error));
         TC_TRY(plan_scratch(made, error));
     }
@@ -340,8 +357,8 @@ void tc_cuda_conv_forward(tc_conv_plan *plan, int which, const void *x, const vo
     const bool relu = plan->g.relu && which == TC_WEIGHTS && !accumulate;
     const tc_cuda_way way = plan->way[TC_CUDA_FORWARD];
     const bool direct = way.results == plan->out_type;
-    if (plan->alone) {
-        tc_cuda_depthwise_forward(plan->device, &plan->g, plan->packed[which], x, bias, relu, accumulate, z);
+    if (plan->own) {
+        plan->own->forward(plan->device, &plan->g, plan->packed[which], x, bias, relu, accumulate, z);
         return;
     }
     if (plan->fused && relu && bias && forward_fused(plan, x, bias, z)) return;
@@ -360,8 +377,8 @@ void tc_cuda_conv_forward(tc_conv_plan *plan, int which, const void *x, const vo
 }
 
 void tc_cuda_conv_backward_data(tc_conv_plan *plan, int which, const void *dz, void *dx) {
-    if (plan->alone) {
-        tc_cuda_depthwise_data(plan->device, &plan->g, plan->packed[which], dz, dx);
+    if (plan->own) {
+        plan->own->data(plan->device, &plan->g, plan->packed[which], dz, dx);
         return;
     }
     const tc_cuda_state *state = tc_cuda_state_of(plan->device);
@@ -404,8 +421,8 @@ static void gradient(const tc_conv_plan *plan, const void *x, const void *dz, vo
 
 void tc_cuda_conv_backward_weights(tc_conv_plan *plan, const void *x, const void *dz, void *dw, void *db,
                                    bool accumulate) {
-    if (plan->alone)
-        tc_cuda_depthwise_gradient(plan->device, &plan->g, x, dz, dw, accumulate);
+    if (plan->own)
+        plan->own->gradient(plan->device, &plan->g, x, dz, dw, accumulate);
     else
         gradient(plan, x, dz, dw, accumulate);
     if (db) plan->device->k->channel_sums(plan->device, plan->g.out, dz, db, accumulate);

@@ -58,15 +58,20 @@ typedef struct tc_cuda_finish {
 
 void tc_cuda_conv_finish(tc_device *device, const tc_cuda_finish *finish);
 
-/* ---- each channel alone (depthwise.cu); weights as tc_cuda_weights_pack leaves them for outs = 1 ---- */
+/* ---- convolutions by kernels of our own, whose weights are floats ---- */
 
-bool tc_cuda_depthwise_fits(const tc_convolution *geometry);
-void tc_cuda_depthwise_forward(tc_device *device, const tc_convolution *geometry, const void *weights, const void *x,
-                               const void *bias, bool relu, bool accumulate, void *z);
-void tc_cuda_depthwise_data(tc_device *device, const tc_convolution *geometry, const void *weights, const void *dz,
-                            void *dx);
-void tc_cuda_depthwise_gradient(tc_device *device, const tc_convolution *geometry, const void *x, const void *dz,
-                                void *dw, bool accumulate);
+typedef struct tc_cuda_maps {
+    void (*forward)(tc_device *device, const tc_convolution *geometry, const void *weights, const void *x,
+                    const void *bias, bool relu, bool accumulate, void *z);
+    void (*data)(tc_device *device, const tc_convolution *geometry, const void *weights, const void *dz, void *dx);
+    void (*gradient)(tc_device *device, const tc_convolution *geometry, const void *x, const void *dz, void *dw,
+                     bool accumulate);
+} tc_cuda_maps;
+
+/* Where each channel goes alone, else NULL; weights as tc_cuda_weights_pack leaves them for outs = 1. */
+const tc_cuda_maps *tc_cuda_depthwise(const tc_convolution *geometry);
+/* Any convolution, slowly; weights as tc_cuda_weights_pack leaves them. */
+const tc_cuda_maps *tc_cuda_direct(const tc_convolution *geometry);
 
 #ifdef __cplusplus
 }

@@ -4,10 +4,9 @@
  * and memory sets the pace: a thread computes one element, its neighbours the next channels, and all that they read and
  * write lies side by side. Weights are [window][c]. The gradient's sums over all pixels are cut into parts whose number
  * the geometry alone decides, so that the bits are the same on every GPU; everything is in single precision. */
-#include "compute/cuda/convolution.h"
-#include "compute/cuda/stored.cuh"
+#include "compute/cuda/windows.cuh"
 
-/* 32 bits, in which the GPU divides several times as fast as in 64: tc_cuda_depthwise_fits sees to it. */
+/* 32 bits, in which the GPU divides several times as fast as in 64: `fits` sees to it. */
 struct window {
     unsigned c, in_h, in_w, out_h, out_w, pixels; /* pixels: of all outputs */
     int kernel, stride, padding;
@@ -17,18 +16,6 @@ static window window_of(const tc_convolution *g) {
     return {(unsigned)g->in.c,  (unsigned)g->in.h,  (unsigned)g->in.w,
             (unsigned)g->out.h, (unsigned)g->out.w, (unsigned)(g->out.n * g->out.h * g->out.w),
             g->kernel,          g->stride,          g->padding};
-}
-
-/* Input row or column under place k of the window of output `at`; −1 outside. */
-static inline __device__ int under(const window &v, unsigned at, int k, unsigned size) {
-    const int x = (int)at * v.stride + k - v.padding;
-    return x < (int)size ? x : -1; /* what is negative is outside already */
-}
-
-/* Output row or column whose window has input `at` at place k; −1 for none. */
-static inline __device__ int over(const window &v, unsigned at, int k, unsigned size) {
-    const int shifted = (int)at + v.padding - k;
-    return shifted >= 0 && shifted % v.stride == 0 && shifted / v.stride < (int)size ? shifted / v.stride : -1;
 }
 
 template <class I, class O>
@@ -44,10 +31,10 @@ static void forward(tc_device *device, const tc_convolution *g, const void *weig
         const unsigned row = line % v.out_h, image = line / v.out_h * v.in_h;
         real sum = b ? b[c] : 0;
         for (int ky = 0; ky < v.kernel; ky++) {
-            const int y = under(v, row, ky, v.in_h);
+            const int y = tc_cuda_under(v, row, ky, v.in_h);
             if (y < 0) continue;
             for (int kx = 0; kx < v.kernel; kx++) {
-                const int at = under(v, column, kx, v.in_w);
+                const int at = tc_cuda_under(v, column, kx, v.in_w);
                 if (at < 0) continue;
                 sum += w[(unsigned)(ky * v.kernel + kx) * v.c + c] *
                        tc_cuda_real(from[((image + (unsigned)y) * v.in_w + (unsigned)at) * v.c + c]);
@@ -70,10 +57,10 @@ static void data(tc_device *device, const tc_convolution *g, const void *weights
         const unsigned row = line % v.in_h, image = line / v.in_h * v.out_h;
         real sum = 0;
         for (int ky = 0; ky < v.kernel; ky++) {
-            const int r = over(v, row, ky, v.out_h);
+            const int r = tc_cuda_over(v, row, ky, v.out_h);
             if (r < 0) continue;
             for (int kx = 0; kx < v.kernel; kx++) {
-                const int at = over(v, column, kx, v.out_w);
+                const int at = tc_cuda_over(v, column, kx, v.out_w);
                 if (at < 0) continue;
                 sum += w[(unsigned)(ky * v.kernel + kx) * v.c + c] *
                        tc_cuda_real(from[((image + (unsigned)r) * v.out_w + (unsigned)at) * v.c + c]);
@@ -88,12 +75,6 @@ static unsigned parts_of(const window &v) {
     const unsigned weights = (unsigned)(v.kernel * v.kernel) * v.c, most = TC_CUDA_ROOM / weights;
     const unsigned wanted = (v.pixels + 255) / 256;
     return wanted < most ? wanted : most;
-}
-
-bool tc_cuda_depthwise_fits(const tc_convolution *g) {
-    const size_t weights = (size_t)g->kernel * (size_t)g->kernel * (size_t)g->in.c;
-    return g->groups > 1 && g->groups == g->in.c && g->groups == g->out.c && weights <= TC_CUDA_ROOM &&
-           tc_shape_count(g->in) <= INT32_MAX && tc_shape_count(g->out) <= INT32_MAX;
 }
 
 template <class I, class O>
@@ -111,8 +92,8 @@ static void gradient(tc_device *device, const tc_convolution *g, const void *x, 
         real sum = 0;
         for (unsigned pixel = first; pixel < end; pixel++) {
             const unsigned line = pixel / v.out_w;
-            const int y = under(v, line % v.out_h, (int)tap / v.kernel, v.in_h);
-            const int at = under(v, pixel - line * v.out_w, (int)tap % v.kernel, v.in_w);
+            const int y = tc_cuda_under(v, line % v.out_h, (int)tap / v.kernel, v.in_h);
+            const int at = tc_cuda_under(v, pixel - line * v.out_w, (int)tap % v.kernel, v.in_w);
             if (y < 0 || at < 0) continue;
             const unsigned row = line / v.out_h * v.in_h + (unsigned)y;
             sum +=
@@ -130,32 +111,18 @@ static void gradient(tc_device *device, const tc_convolution *g, const void *x, 
 
 /* ---- for the types that a geometry has: I of what goes in, O of what comes out ---- */
 
-struct maps {
-    decltype(&tc_cuda_depthwise_forward) forward;
-    decltype(&tc_cuda_depthwise_data) data;
-    decltype(&tc_cuda_depthwise_gradient) gradient;
-};
-
-template <class I, class O> static constexpr maps maps_of() {
+template <class I, class O> static constexpr tc_cuda_maps maps_of() {
     return {forward<I, O>, data<I, O>, gradient<I, O>};
 }
 
-static const maps &maps_for(const tc_convolution *g) {
-    static const maps by[2][2] = {{maps_of<real, real>(), maps_of<real, tc_cuda_bf16>()},
-                                  {maps_of<tc_cuda_bf16, real>(), maps_of<tc_cuda_bf16, tc_cuda_bf16>()}};
-    return by[g->in.half][g->out.half];
+static bool fits(const tc_convolution *g) {
+    const size_t weights = (size_t)g->kernel * (size_t)g->kernel * (size_t)g->in.c;
+    return g->groups > 1 && g->groups == g->in.c && g->groups == g->out.c && weights <= TC_CUDA_ROOM &&
+           tc_shape_count(g->in) <= INT32_MAX && tc_shape_count(g->out) <= INT32_MAX;
 }
 
-void tc_cuda_depthwise_forward(tc_device *device, const tc_convolution *g, const void *weights, const void *x,
-                               const void *bias, bool relu, bool accumulate, void *z) {
-    maps_for(g).forward(device, g, weights, x, bias, relu, accumulate, z);
-}
-
-void tc_cuda_depthwise_data(tc_device *device, const tc_convolution *g, const void *weights, const void *dz, void *dx) {
-    maps_for(g).data(device, g, weights, dz, dx);
-}
-
-void tc_cuda_depthwise_gradient(tc_device *device, const tc_convolution *g, const void *x, const void *dz, void *dw,
-                                bool accumulate) {
-    maps_for(g).gradient(device, g, x, dz, dw, accumulate);
+const tc_cuda_maps *tc_cuda_depthwise(const tc_convolution *g) {
+    static const tc_cuda_maps by[2][2] = {{maps_of<real, real>(), maps_of<real, tc_cuda_bf16>()},
+                                          {maps_of<tc_cuda_bf16, real>(), maps_of<tc_cuda_bf16, tc_cuda_bf16>()}};
+    return fits(g) ? &by[g->in.half][g->out.half] : NULL;
 }

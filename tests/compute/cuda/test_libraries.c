@@ -337,6 +337,36 @@ static void test_more_workspace(void **state) {
 
 /* ---- failures ---- */
 
+/* What the library has no algorithm for is computed by its definition, and somebody is told. */
+static void test_without_algorithms(void **state) {
+    (void)state;
+    static const char *const failures[] = {"cudnnGetConvolutionForwardAlgorithm_v7",
+                                           "cudnnGetConvolutionBackwardDataAlgorithm_v7",
+                                           "cudnnGetConvolutionBackwardFilterAlgorithm_v7"};
+    tc_device *reference = opened("reference", TC_F32_MATHS, false);
+    numbers expected = computed(reference, &row, false, false);
+    for (size_t i = 0; i < sizeof failures / sizeof *failures; i++) {
+        tc_device *device = opened("cuda", TC_F32_MATHS, false);
+        const size_t before = device->bytes;
+        setenv("TOCSIN_EMULATED_FAILURE", failures[i], 1);
+        tc_error error = {0};
+        tc_conv_plan *plan = planned(device, 2);
+        const tc_convolution g = convolution_of(&row, 0, 0);
+        numbers all = {0};
+        as_usual(NULL);
+        assert_non_null(strstr(device->remark, "by its definition"));
+        convolve(device, plan, &g, &all);
+        for (int which = 0; which < PRODUCT; which++) assert_true(error_of(&all, &expected, which) < 1e-5);
+        drop(&all);
+        device->k->conv_destroy(device, plan);
+        assert_int_equal(device->bytes, before);
+        assert_int_equal(tc_device_health(device, &error), TC_OK);
+        tc_device_close(device);
+    }
+    drop(&expected);
+    tc_device_close(reference);
+}
+
 static void one_line(const tc_error *error, const char *expected) {
     if (!strstr(error->message, expected)) fail_msg("'%s' is not in '%s'", expected, error->message);
     assert_null(strchr(error->message, '\n'));
@@ -346,15 +376,8 @@ static void one_line(const tc_error *error, const char *expected) {
 static void test_plans_that_fail(void **state) {
     (void)state;
     static const char *const failures[] = {
-        "cudnnCreateTensorDescriptor",
-        "cudnnCreateTensorDescriptor:2",
-        "cudnnCreateConvolutionDescriptor:3",
-        "cudnnGetConvolutionForwardAlgorithm_v7",
-        "cudnnGetConvolutionBackwardDataAlgorithm_v7",
-        "cudnnGetConvolutionBackwardFilterAlgorithm_v7",
-        "cublasLtMatmulDescCreate",
-        "cublasLtMatrixLayoutCreate:2",
-        "cublasLtMatmulAlgoGetHeuristic:2",
+        "cudnnCreateTensorDescriptor", "cudnnCreateTensorDescriptor:2", "cudnnCreateConvolutionDescriptor:3",
+        "cublasLtMatmulDescCreate",    "cublasLtMatrixLayoutCreate:2",  "cublasLtMatmulAlgoGetHeuristic:2",
     };
     const tc_convolution g = convolution_of(&row, 0, 0);
     const tc_product p = {.m = M, .n = N, .k = K};
@@ -451,6 +474,7 @@ int main(void) {
         cmocka_unit_test_teardown(test_precision, as_usual),
         cmocka_unit_test_teardown(test_plans_take_turns, as_usual),
         cmocka_unit_test_teardown(test_more_workspace, as_usual),
+        cmocka_unit_test_teardown(test_without_algorithms, as_usual),
         cmocka_unit_test_teardown(test_plans_that_fail, as_usual),
         cmocka_unit_test_teardown(test_runs_that_fail, as_usual),
         cmocka_unit_test_teardown(test_libraries_that_do_not_open, as_usual),

@@ -103,6 +103,7 @@ cudnnStatus_t list(const asked &a, int wanted, int *count, Performance *found, s
     const cudnnStatus_t fit = judge(a);
     *count = 0;
     if (fit != CUDNN_STATUS_SUCCESS) return fit;
+    if (getenv("TOCSIN_EMULATED_WITHOUT")) return CUDNN_STATUS_SUCCESS;
     for (const algorithm &by : known[a.sense]) {
         if (*count == wanted) break;
         Performance &p = found[(*count)++];
