@@ -18,7 +18,7 @@ void tc_labs_close(tc_lab *lab);
 /* lab->device: the one that the spec asks for, which belongs to `labs` as the data do. */
 tc_status tc_labs_lend(tc_labs *labs, tc_lab *lab, tc_error *error);
 /* Whether everything that the lab's device was asked for has been done. Where it was not, what came out means nothing,
- * and neither does what the device would do next: `labs` are lost, and so is the process for the study. */
+ * and neither does what the device would do next: `labs` are lost, and so is their worker for the study. */
 tc_status tc_labs_settle(tc_labs *labs, const tc_lab *lab, tc_error *error);
 bool tc_labs_lost(const tc_labs *labs);
 
