@@ -1,23 +1,34 @@
-/* emulator.cc — the runtime: device memory, streams, graphs, and blocks of fibers. */
+/* emulator.cc — the runtime: device memory, streams, graphs, and blocks of fibers.
+ *
+ * Threads may use it side by side, as they may CUDA: each has its own current GPU and last error, a stream is one
+ * thread's at a time, and what there is once (memory, the processor that is the GPU) is under one lock. */
 #undef _FORTIFY_SOURCE /* whose longjmp takes another stack for an error */
 #include "cuda_runtime.h"
 
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <map>
+#include <mutex>
 #include <setjmp.h>
 #include <sys/mman.h>
 #include <ucontext.h>
 #include <unistd.h>
 #include <vector>
+#ifdef __SANITIZE_THREAD__
+#include <sanitizer/tsan_interface.h>
+#endif
 
 typedef std::function<void()> work;
 
 /* ---- device memory: one stretch of addresses, closed to the host but while the queue runs ---- */
 
 namespace {
+
+std::recursive_mutex machine;
+typedef std::lock_guard<std::recursive_mutex> alone;
 
 const size_t DEVICE_BYTES = (size_t)3 << 30, LINE = 256;
 
@@ -42,10 +53,10 @@ struct arena {
 } device;
 
 std::map<char *, size_t> pinned;
-cudaError_t last = cudaSuccess;
-bool faulted; /* a kernel has failed: nothing works any more in this process */
-int chosen;   /* GPU */
-pid_t owner;  /* the process that came first: CUDA does not survive a fork */
+thread_local cudaError_t last = cudaSuccess;
+thread_local int chosen;   /* GPU */
+std::atomic<bool> faulted; /* a kernel has failed: nothing works any more in this process */
+std::atomic<pid_t> owner;  /* the process that came first: CUDA does not survive a fork */
 
 cudaError_t fails(cudaError_t why) {
     return last = why;
@@ -60,7 +71,8 @@ bool is_pinned(const void *p) {
 
 /* What every call begins with. */
 cudaError_t standing() {
-    if (!owner) owner = getpid();
+    pid_t nobody = 0;
+    owner.compare_exchange_strong(nobody, getpid());
     if (owner != getpid()) return last = cudaErrorInitializationError;
     return faulted ? last = cudaErrorLaunchFailure : cudaSuccess;
 }
@@ -68,7 +80,7 @@ cudaError_t standing() {
 /* Whether this launch is the one that TOCSIN_EMULATED_FAULT=N[@GPU] asks to fail. */
 bool shall_fail() {
     static const char *const said = getenv("TOCSIN_EMULATED_FAULT");
-    static long launches = 0;
+    static std::atomic<long> launches;
     if (!said) return false;
     char *end;
     const long which = strtol(said, &end, 10);
@@ -78,6 +90,7 @@ bool shall_fail() {
 } // namespace
 
 struct tc_emulated_stream {
+    const int gpu = chosen;
     std::vector<work> queue;
     bool capturing = false, broken = false;
     std::vector<work> captured;
@@ -104,6 +117,7 @@ static void drain(cudaStream_t stream) {
     if (stream->queue.empty()) return;
     std::vector<work> steps;
     steps.swap(stream->queue);
+    const alone here(machine);
     device.open(true);
     for (auto &step : steps)
         if (!faulted) step();
@@ -146,6 +160,7 @@ cudaError_t cudaRuntimeGetVersion(int *version) {
 }
 
 cudaError_t cudaMemGetInfo(size_t *left, size_t *total) {
+    const alone here(machine);
     *total = DEVICE_BYTES;
     *left = DEVICE_BYTES - device.top;
     return cudaSuccess;
@@ -167,6 +182,8 @@ const char *cudaGetErrorString(cudaError_t error) {
         return "out of memory";
     case cudaErrorInitializationError:
         return "initialization error";
+    case cudaErrorInvalidResourceHandle:
+        return "invalid resource handle";
     case cudaErrorLaunchFailure:
         return "unspecified launch failure";
     case cudaErrorInvalidConfiguration:
@@ -207,6 +224,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
 /* ---- memory ---- */
 
 cudaError_t cudaMallocAsync(void **memory, size_t bytes, cudaStream_t stream) {
+    const alone here(machine);
     const size_t size = (bytes + LINE - 1) / LINE * LINE;
     if (standing() != cudaSuccess) return last;
     if (stream->capturing) return stream->broken = true, fails(cudaErrorStreamCaptureUnsupported);
@@ -229,6 +247,7 @@ cudaError_t cudaMallocAsync(void **memory, size_t bytes, cudaStream_t stream) {
 }
 
 cudaError_t cudaFreeAsync(void *memory, cudaStream_t stream) {
+    const alone here(machine);
     if (stream->capturing) return stream->broken = true, fails(cudaErrorStreamCaptureUnsupported);
     const auto found = device.taken.find((size_t)((char *)memory - device.base));
     if (!device.holds(memory) || found == device.taken.end()) return fails(cudaErrorInvalidValue);
@@ -247,6 +266,7 @@ cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t, cudaMemPoolAttr attribute, vo
 }
 
 cudaError_t cudaMallocHost(void **memory, size_t bytes) {
+    const alone here(machine);
     *memory = malloc(bytes);
     if (!*memory) return fails(cudaErrorMemoryAllocation);
     pinned[(char *)*memory] = bytes;
@@ -254,6 +274,7 @@ cudaError_t cudaMallocHost(void **memory, size_t bytes) {
 }
 
 cudaError_t cudaFreeHost(void *memory) {
+    const alone here(machine);
     if (!pinned.erase((char *)memory)) return fails(cudaErrorInvalidValue);
     free(memory);
     return cudaSuccess;
@@ -275,6 +296,7 @@ static void set_bytes(char *memory, int value, size_t bytes) {
 }
 
 cudaError_t cudaMemsetAsync(void *memory, int value, size_t bytes, cudaStream_t stream) {
+    const alone here(machine);
     if (!device.holds(memory)) return fails(cudaErrorInvalidValue);
     put(stream, [=] { set_bytes((char *)memory, value, bytes); });
     return cudaSuccess;
@@ -298,6 +320,7 @@ static cudaError_t copy_down(void *to, const void *from, size_t bytes, cudaStrea
 }
 
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
+    const alone here(machine);
     const bool up = device.holds(to), down = device.holds(from);
     if (standing() != cudaSuccess) return last;
     if (up != (kind == cudaMemcpyHostToDevice || kind == cudaMemcpyDeviceToDevice) ||
@@ -390,6 +413,7 @@ enum { WARP = 32, MOST_THREADS = 1024 };
 struct fiber {
     ucontext_t at;
     jmp_buf here;
+    void *known = nullptr; /* to the thread sanitizer */
     char *stack = nullptr;
     bool done = true, begun = false;
 };
@@ -408,9 +432,12 @@ unsigned char exchanged[MOST_THREADS][8];
 bool moved; /* somebody went on in this round of all fibers */
 
 /* From one fiber to another. A jump where it can be: swapcontext asks the system for the signal mask each time, which
- * takes longer than most threads do. The address sanitizer has to see the stacks change. */
+ * takes longer than most threads do. The sanitizers have to see the stacks change. */
 void change(fiber &from, fiber &to) {
-#ifdef __SANITIZE_ADDRESS__
+#if defined(__SANITIZE_ADDRESS__)
+    swapcontext(&from.at, &to.at);
+#elif defined(__SANITIZE_THREAD__)
+    __tsan_switch_to_fiber(to.known, 0);
     swapcontext(&from.at, &to.at);
 #else
     if (_setjmp(from.here)) return;
@@ -456,6 +483,9 @@ void start(int t) {
     f.done = false;
     if (f.stack) return; /* it waits behind its last body */
     f.stack = (char *)malloc(STACK);
+#ifdef __SANITIZE_THREAD__
+    f.known = __tsan_create_fiber(0);
+#endif
     getcontext(&f.at);
     f.at.uc_stack.ss_sp = f.stack;
     f.at.uc_stack.ss_size = STACK;
@@ -491,6 +521,9 @@ void run_block() {
 }
 
 void run_kernel(dim3 blocks, dim3 block, const work &kernel) {
+#ifdef __SANITIZE_THREAD__
+    conductor.known = __tsan_get_current_fiber();
+#endif
     body = &kernel;
     gridDim = blocks;
     blockDim = block;
@@ -525,6 +558,10 @@ void tc_emulator_launch(cudaStream_t stream, dim3 blocks, dim3 block, work kerne
     const size_t size = (size_t)block.x * block.y * block.z;
     if (size == 0 || size > MOST_THREADS || (size_t)blocks.x * blocks.y * blocks.z == 0) {
         fails(cudaErrorInvalidConfiguration);
+        return;
+    }
+    if (stream->gpu != chosen) {
+        fails(cudaErrorInvalidResourceHandle);
         return;
     }
     if (shall_fail())
