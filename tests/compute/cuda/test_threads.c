@@ -2,7 +2,9 @@
  * trainings, recorded, give the bits that they give one after the other. On the emulator, where a thread that has not
  * chosen its GPU cannot launch a kernel; and under the thread sanitizer. */
 #include "../../train/running.h"
+#include "emulator/tally.h"
 
+#include <dlfcn.h>
 #include <pthread.h>
 
 enum { WORKERS = 3, ROUNDS = 2, SAMPLES = 40 };
@@ -79,6 +81,18 @@ static void side_by_side(job *expected) {
     pthread_barrier_destroy(&begin);
 }
 
+/* Each did on its own GPU what the others did on theirs: two on one, one on the other. */
+static void expect_kernels(int rounds) {
+    void *plugin = dlopen(getenv("TOCSIN_CUDA_PLUGIN"), RTLD_NOW | RTLD_NOLOAD);
+    const tc_emulator_counts *tally = plugin ? dlsym(plugin, "tc_emulator_tally") : NULL;
+    static int in_a_round;
+    assert_non_null(tally);
+    if (!in_a_round) in_a_round = tally->kernels[1];
+    assert_true(in_a_round > 100);
+    assert_int_equal(tally->kernels[0], 2 * rounds * in_a_round);
+    assert_int_equal(tally->kernels[1], rounds * in_a_round);
+}
+
 static void threads_do_not_disturb_each_other(void **state) {
     (void)state;
     job expected[WORKERS];
@@ -89,7 +103,11 @@ static void threads_do_not_disturb_each_other(void **state) {
         expect(&expected[i], "one after the other");
     }
     assert_false(same_weights(expected[0].s.model, &expected[0].weights, &expected[2].weights));
-    for (int round = 0; round < ROUNDS; round++) side_by_side(expected);
+    expect_kernels(1);
+    for (int round = 0; round < ROUNDS; round++) {
+        side_by_side(expected);
+        expect_kernels(2 + round);
+    }
     for (int i = 0; i < WORKERS; i++) end_job(&expected[i]);
 }
 

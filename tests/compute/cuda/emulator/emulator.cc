@@ -4,6 +4,7 @@
  * thread's at a time, and what there is once (memory, the processor that is the GPU) is under one lock. */
 #undef _FORTIFY_SOURCE /* whose longjmp takes another stack for an error */
 #include "cuda_runtime.h"
+#include "library.h"
 
 #include <atomic>
 #include <chrono>
@@ -564,6 +565,7 @@ void tc_emulator_launch(cudaStream_t stream, dim3 blocks, dim3 block, work kerne
         fails(cudaErrorInvalidResourceHandle);
         return;
     }
+    tc_emulator_count(tc_emulator_tally.kernels[chosen > 0]);
     if (shall_fail())
         put(stream, [] { faulted = true; });
     else
