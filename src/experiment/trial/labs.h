@@ -1,5 +1,5 @@
 /* labs.h — what the phases of many variants work with: data, device and networks, opened when a phase first needs them
- * and kept for the next one that agrees. One for each process that runs phases. */
+ * and kept for the next one that agrees. One for each worker, whose thread makes, uses and frees it. */
 #ifndef TC_EXPERIMENT_TRIAL_LABS_H
 #define TC_EXPERIMENT_TRIAL_LABS_H
 
@@ -7,7 +7,7 @@
 
 typedef struct tc_labs tc_labs;
 
-/* turn: the number of this process among those of its machine that do the same (tc_spec_device). */
+/* turn: the number of this worker among those of its machine (tc_spec_device). */
 tc_status tc_labs_create(int turn, tc_labs **labs, tc_error *error);
 void tc_labs_free(tc_labs *labs);
 
