@@ -33,6 +33,7 @@ enum { MAX_REPEATS = 1000, CLASSES = 10, PEAK_REPEATS = 7 };
 static const tc_flag flags[] = {
     {"json", "FILE", "write the figures as a list of JSON objects; - for standard output"},
     {"repeat", "N", "measurements a figure; the median is shown [5]"},
+    {"unrecorded", NULL, "call kernel by kernel what a GPU would replay as one: what recording brings"},
     TC_DEVICE_FLAGS,
     TC_COMMON_FLAGS,
     TC_FLAGS_END,
@@ -167,11 +168,13 @@ typedef struct bench {
     tc_pass *pass;
     operation operation;
     size_t parameters;
-    void *theta, *state, *g, *v, *out; /* out: ġ_x or ġ_θ */
+    double norm;                           /* ‖v‖ */
+    void *theta, *state, *g, *v, *u, *out; /* out: ġ_x or ġ_θ */
+    double *phi;                           /* device: Σ φ */
 } bench;
 
 static void close_bench(bench *b) {
-    void *held[] = {b->theta, b->state, b->g, b->v, b->out};
+    void *held[] = {b->theta, b->state, b->g, b->v, b->u, b->out, b->phi};
     for (size_t i = 0; i < sizeof held / sizeof *held; i++)
         if (held[i]) b->device->k->release(b->device, held[i]);
     tc_pass_free(b->pass);
@@ -195,6 +198,8 @@ static tc_status open_bench(bench *b, int which, tc_error *error) {
     TC_TRY(tc_device_reals(b->device, tc_model_state(b->model), &b->state, error));
     TC_TRY(tc_device_reals(b->device, b->parameters, &b->g, error));
     TC_TRY(tc_device_reals(b->device, b->parameters, &b->v, error));
+    TC_TRY(tc_device_reals(b->device, b->parameters, &b->u, error));
+    TC_TRY(tc_device_bytes(b->device, sizeof *b->phi, &b->phi, error));
     TC_TRY(tc_device_reals(b->device, b->parameters > pixels ? b->parameters : pixels, &b->out, error));
     TC_TRY(tc_pass_create(b->device, b->model, &options, &b->pass, error));
     TC_TRY(tc_new(&labels, (size_t)n, sizeof *labels, error));
@@ -204,27 +209,20 @@ static tc_status open_bench(bench *b, int which, tc_error *error) {
     b->device->k->upload_float(b->device, b->state, weights.state, tc_model_state(b->model));
     b->device->k->normal(b->device, pixels, tc_stream_make(3), 1, tc_pass_input(b->pass));
     b->device->k->normal(b->device, b->parameters, tc_stream_make(4), 1, b->v);
+    b->norm = sqrt(b->device->k->dot(b->device, b->parameters, b->v, b->v));
 done:
     free(labels);
     tc_weights_free(&weights);
     return status;
 }
 
-/* u = ∂φ/∂g of φ = 1 − ⟨g, v⟩/(‖g‖‖v‖), into g. */
-static void cosine_cotangent(bench *b) {
-    const tc_kernels *k = b->device->k;
-    const double inner = k->dot(b->device, b->parameters, b->g, b->v);
-    const double gg = k->dot(b->device, b->parameters, b->g, b->g), vv = k->dot(b->device, b->parameters, b->v, b->v);
-    const double scale = 1 / sqrt(gg * vv);
-    k->axpby(b->device, b->parameters, -scale, b->v, inner * scale / gg, b->g);
-}
-
+/* As steps of training and crafting do: nobody waits for a number. */
 static void run_once(bench *b) {
-    tc_pass_grad(b->pass, b->theta, b->state, b->g, NULL);
+    tc_pass_grad_async(b->pass, b->theta, b->state, b->g, NULL);
     if (b->operation == HVP) tc_pass_grad_jvp(b->pass, b->v, NULL, b->out, NULL);
     if (b->operation != GRADMATCH) return;
-    cosine_cotangent(b);
-    tc_pass_grad_jvp(b->pass, b->g, NULL, NULL, b->out);
+    b->device->k->cosine(b->device, b->parameters, b->norm, b->v, b->g, b->u, b->phi);
+    tc_pass_grad_jvp(b->pass, b->u, NULL, NULL, b->out);
 }
 
 static tc_status median_seconds(bench *b, int repeats, double *median, tc_error *error) {
@@ -364,8 +362,15 @@ done:
     return status;
 }
 
+static void call_each_kernel(tc_device *device, tc_kernels *without) {
+    *without = *device->k;
+    without->record_begin = NULL;
+    device->k = without;
+}
+
 static tc_status run_bench(int argc, char **argv, tc_error *error) {
     tc_arguments a;
+    tc_kernels without;
     tc_device *device = NULL;
     json_t *list = json_array();
     int64_t repeats = 5;
@@ -374,6 +379,7 @@ static tc_status run_bench(int argc, char **argv, tc_error *error) {
     TC_TRY(tc_arguments_int(&a, "repeat", 1, MAX_REPEATS, 5, &repeats, error));
     const char *json = tc_arguments_value(&a, "json", NULL), *only = a.count ? a.positional[0] : NULL;
     TC_TRY(tc_cli_device(&a, "device", "cpu", &device, error));
+    if (tc_arguments_has(&a, "unrecorded")) call_each_kernel(device, &without);
     TC_TRY(measure_all(device, only, (int)repeats, !json || strcmp(json, "-") != 0, list, error));
     if (json) TC_TRY(write_json(list, json, error));
 done:

@@ -441,6 +441,9 @@ struct tc_device {
     int abreast_channels, abreast_kernel; /* … windows of at most abreast_kernel. 0: never. Taken by convolutions,
                                              poolings, activations, dropout, flatten and the two layout moves */
     int threads;
+    bool recording;      /* between record_begin and record_end */
+    bool tracked;        /* within a call that is recorded, or will be (track.h) */
+    uint64_t unrecorded; /* so often that was refused */
     tc_device_options options;
     uint64_t allocations;     /* how often allocate or …_create was called: must stand still while training */
     size_t bytes, peak_bytes; /* on the device, now and at most */

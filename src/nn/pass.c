@@ -1,4 +1,4 @@
-/* pass.c — running a pass: the schedule that plan.c laid out, one map of one layer after the other. */
+/* pass.c — making a pass, and what may be asked of it. */
 #include "nn/plan.h"
 
 #include <stdlib.h>
@@ -67,6 +67,7 @@ done:
 void tc_pass_free(tc_pass *pass) {
     if (!pass) return;
     tc_device *device = pass->device;
+    for (int i = 0; i < TC_PASS_TRACKS; i++) tc_track_forget(device, &pass->track[i].track);
     for (int i = 0; pass->step && i < pass->layers; i++) {
         tc_step *step = &pass->step[i];
         if (!step->layer) continue;
@@ -128,22 +129,17 @@ void tc_pass_features(const tc_pass *pass, tc_node node, void *features) {
     pass->device->k->from_layout(pass->device, pass->shape[node], pass->value[node], features);
 }
 
-/* ---- running ---- */
+/* ---- asking: what is bound to the layers, then the map (maps.c), replayed where it is known ---- */
 
-static tc_loss loss_of(const tc_pass *pass) {
-    return (tc_loss){
-        .kind = pass->options.loss,
-        .kappa = pass->options.kappa,
-        .n = pass->options.batch,
-        .classes = pass->model->classes,
-        .logits = tc_pass_logits(pass),
-        .labels = pass->labels,
-        .soft = pass->soft,
-        .weight = 1.0 / pass->options.batch,
-    };
+/* What was not asked for when the pass was made has no plan and no memory. */
+static void *if_wanted(const tc_pass *pass, unsigned want, void *result) {
+    return pass->options.want & want ? result : NULL;
 }
 
-static void forward(tc_pass *pass, const void *theta, void *state) {
+/* What the layers read and the call has not: it stays for the calls that follow. */
+static void bind(tc_pass *pass, const void *theta, void *state) {
+    pass->theta = theta;
+    pass->state = state;
     for (int i = 0; i < pass->layers; i++) {
         tc_step *step = &pass->step[i];
         step->theta = theta;
@@ -151,13 +147,72 @@ static void forward(tc_pass *pass, const void *theta, void *state) {
         step->number = (uint64_t)i;
         step->stream = tc_stream_child(pass->stream, "layer", step->number);
         step->pace = pass->pace;
-        step->layer->class->forward(step);
     }
 }
 
-static void lose(tc_pass *pass, void *dlogits) {
-    const tc_loss loss = loss_of(pass);
-    pass->device->k->loss(pass->device, &loss, pass->losses, dlogits);
+static void bind_gradient(tc_pass *pass, void *g_theta) {
+    for (int i = 0; i < pass->layers; i++) {
+        tc_step *step = &pass->step[i];
+        step->g = step->layer->weight >= 0 ? g_theta : NULL;
+    }
+}
+
+static void bind_direction(tc_pass *pass, const void *theta_dot, void *gdot_theta) {
+    for (int i = 0; i < pass->layers; i++) {
+        tc_step *step = &pass->step[i];
+        step->theta_t = theta_dot;
+        step->g_t = step->layer->weight >= 0 ? gdot_theta : NULL;
+    }
+}
+
+static bool same(const tc_pass_call *a, const tc_pass_call *b) {
+    return a->map == b->map && a->node == b->node && a->theta == b->theta && a->theta_dot == b->theta_dot &&
+           a->x_dot == b->x_dot && a->cotangent == b->cotangent && a->state == b->state && a->g_theta == b->g_theta &&
+           a->g_x == b->g_x && a->pace == b->pace && a->stream == b->stream;
+}
+
+/* Whose track goes for another's: first those that nothing is lost with, then those that were longest not used. */
+static bool goes_before(const tc_pass_track *a, const tc_pass_track *b) {
+    const bool kept = a->track.recording, other = b->track.recording;
+    return kept == other ? a->used < b->used : other;
+}
+
+static tc_pass_track *track_of(tc_pass *pass, const tc_pass_call *call) {
+    tc_pass_track *goes = pass->track;
+    for (tc_pass_track *t = pass->track; t < pass->track + TC_PASS_TRACKS; t++) {
+        if (t->used && same(&t->call, call)) return t;
+        if (goes_before(t, goes)) goes = t;
+    }
+    tc_track_forget(pass->device, &goes->track);
+    goes->call = *call;
+    return goes;
+}
+
+typedef struct errand {
+    tc_pass *pass;
+    const tc_pass_call *call;
+} errand;
+
+static void perform(void *context) {
+    const errand *e = context;
+    tc_pass_maps[e->call->map](e->pass, e->call);
+}
+
+/* What was bound belongs to the call. */
+static void run(tc_pass *pass, tc_pass_call call) {
+    const bool draws = pass->options.mode == TC_TRAIN;
+    call.theta = pass->theta;
+    call.state = pass->state;
+    call.pace = draws ? pass->pace : NULL;
+    call.stream = draws && !pass->pace ? pass->stream.key : 0;
+    errand e = {pass, &call};
+    if (!pass->device->k->record_begin || pass->device->tracked) {
+        perform(&e);
+        return;
+    }
+    tc_pass_track *track = track_of(pass, &call);
+    track->used = ++pass->calls;
+    tc_track_run(pass->device, &track->track, perform, &e);
 }
 
 double tc_pass_mean_loss(const tc_pass *pass) {
@@ -165,7 +220,7 @@ double tc_pass_mean_loss(const tc_pass *pass) {
 }
 
 void tc_pass_tally(const tc_pass *pass, tc_count *count) {
-    const tc_loss loss = loss_of(pass);
+    const tc_loss loss = tc_pass_loss(pass);
     pass->device->k->tally(pass->device, &loss, pass->losses, count);
 }
 
@@ -173,42 +228,18 @@ void tc_pass_watch(const tc_pass *pass, tc_count *count) {
     pass->device->k->watch(pass->device, (size_t)pass->options.batch, pass->losses, count);
 }
 
-static void backward_step(tc_step *step, void *g_theta) {
-    step->g = step->layer->weight >= 0 ? g_theta : NULL;
-    if (step->dy.count && step->layer->class->backward) step->layer->class->backward(step);
-}
-
-/* What was not asked for when the pass was made has no plan and no memory. */
-static void *if_wanted(const tc_pass *pass, unsigned want, void *result) {
-    return pass->options.want & want ? result : NULL;
-}
-
-static void deliver(const tc_pass *pass, const tc_sum *cotangent, void *g_x) {
-    if (g_x && cotangent->count) pass->device->k->add(pass->device, pass->shape[0], *cotangent, g_x);
-}
-
-/* No cotangents from outside, until tc_pass_vjp gives one. */
-static void clear_seeds(tc_pass *pass) {
-    for (int v = 1; v < pass->model->values; v++)
-        if (pass->seed[v]) pass->device->k->fill(pass->device, tc_shape_count(pass->shape[v]), 0, pass->seed[v]);
-}
-
 double tc_pass_forward(tc_pass *pass, const void *theta, void *state) {
-    forward(pass, theta, state);
-    lose(pass, NULL);
+    bind(pass, theta, state);
+    run(pass, (tc_pass_call){.map = TC_MAP_FORWARD});
     return tc_pass_mean_loss(pass);
 }
 
 void tc_pass_grad_async(tc_pass *pass, const void *theta, void *state, void *g_theta, void *g_x) {
     g_theta = if_wanted(pass, TC_WANT_GRAD_THETA | TC_WANT_JVP_THETA, g_theta);
-    pass->theta = theta;
-    pass->state = state;
     pass->spent = false;
-    forward(pass, theta, state);
-    lose(pass, pass->dlogits);
-    clear_seeds(pass);
-    for (int i = pass->layers - 1; i >= 0; i--) backward_step(&pass->step[i], g_theta);
-    deliver(pass, &pass->cotangent[0], g_x);
+    bind(pass, theta, state);
+    bind_gradient(pass, g_theta);
+    run(pass, (tc_pass_call){.map = TC_MAP_GRAD, .g_theta = g_theta, .g_x = g_x});
 }
 
 double tc_pass_grad(tc_pass *pass, const void *theta, void *state, void *g_theta, void *g_x) {
@@ -217,120 +248,38 @@ double tc_pass_grad(tc_pass *pass, const void *theta, void *state, void *g_theta
 }
 
 void tc_pass_grad_jvp(tc_pass *pass, const void *theta_dot, const void *x_dot, void *gdot_theta, void *gdot_x) {
-    const tc_kernels *k = pass->device->k;
-    const int layers = pass->layers;
     gdot_theta = if_wanted(pass, TC_WANT_JVP_THETA, gdot_theta);
     /* In training mode the running statistics have seen this batch already. */
     if (pass->spent)
         tc_pass_grad_async(pass, pass->theta, pass->options.mode == TC_TRAIN ? NULL : pass->state, NULL, NULL);
     pass->spent = !(pass->options.want & TC_WANT_MANY_DIRECTIONS);
-    if (pass->x_dot) {
-        const size_t count = tc_shape_count(pass->shape[0]);
-        if (x_dot)
-            k->copy(pass->device, count, x_dot, pass->x_dot);
-        else
-            k->fill(pass->device, count, 0, pass->x_dot);
-    }
-    for (int i = 0; i < layers; i++) {
-        tc_step *step = &pass->step[i];
-        step->theta_t = theta_dot;
-        if (step->y_t) step->layer->class->forward_tangent(step);
-    }
-    const tc_loss loss = loss_of(pass);
-    k->loss_tangent(pass->device, &loss, pass->tangent[pass->model->logits], pass->dlogits_t);
-    for (int i = layers - 1; i >= 0; i--) {
-        tc_step *step = &pass->step[i];
-        step->g_t = step->layer->weight >= 0 ? gdot_theta : NULL;
-        if (step->dy_t.count && step->layer->class->backward_tangent) step->layer->class->backward_tangent(step);
-    }
-    deliver(pass, &pass->cotangent_t[0], gdot_x);
-}
-
-/* ---- gradients of single images ---- */
-
-/* The same images lie side by side in groups or one after the other; of each, all that it has. */
-static tc_shape by_image(tc_shape s) {
-    const int abreast = tc_shape_abreast(s);
-    return (tc_shape){.n = (int)tc_shape_groups(s), .h = s.h * s.w * s.c, .w = 1, .c = abreast, .block = abreast};
+    bind_direction(pass, theta_dot, gdot_theta);
+    run(pass,
+        (tc_pass_call){
+            .map = TC_MAP_GRAD_JVP, .theta_dot = theta_dot, .x_dot = x_dot, .g_theta = gdot_theta, .g_x = gdot_x});
 }
 
 double tc_pass_grad_each(tc_pass *pass, const void *theta, int count, double *squares) {
     const tc_kernels *k = pass->device->k;
     const double n = pass->options.batch;
-    forward(pass, theta, NULL);
-    lose(pass, pass->dlogits);
-    clear_seeds(pass);
-    k->fill(pass->device, pass->padded, 0, pass->squares);
-    for (int i = pass->layers - 1; i >= 0; i--) {
-        tc_step *step = &pass->step[i];
-        backward_step(step, NULL);
-        if (step->wants_each && step->dy.count) step->layer->class->squares(step, pass->squares);
-    }
+    bind(pass, theta, NULL);
+    bind_gradient(pass, NULL);
+    run(pass, (tc_pass_call){.map = TC_MAP_EACH});
     k->download_double(pass->device, squares, pass->squares, (size_t)count);
     for (int i = 0; i < count; i++) squares[i] *= n * n; /* the cotangents are those of the mean */
     return k->sum(pass->device, (size_t)count, pass->losses) / count;
-}
-
-/* The parameters' gradient of one layer alone, from its cotangent with each image's weight. */
-static void sum_step(const tc_pass *pass, const tc_step *step, void *g_theta) {
-    tc_step alone = *step;
-    pass->device->k->scale(pass->device, by_image(step->out), tc_step_q(step), pass->squares, step->scratch, false);
-    alone.dy = tc_one(step->scratch);
-    alone.q = NULL;
-    alone.masks = false; /* it has been */
-    for (int j = 0; j < TC_MAX_INPUTS; j++) alone.dx[j] = NULL;
-    backward_step(&alone, g_theta);
 }
 
 void tc_pass_grad_sum(tc_pass *pass, int count, const double *weights, void *g_theta) {
     for (size_t i = 0; i < pass->padded; i++)
         pass->host_square[i] = i < (size_t)count ? weights[i] * pass->options.batch : 0;
     pass->device->k->upload_double(pass->device, pass->squares, pass->host_square, pass->padded);
-    for (int i = pass->layers - 1; i >= 0; i--)
-        if (pass->step[i].wants_each && pass->step[i].dy.count) sum_step(pass, &pass->step[i], g_theta);
-}
-
-/* ---- vector-Jacobian products from inside the network ---- */
-
-/* reaches[v]: the value of v has an influence on `node`. */
-static void mark_ancestors(tc_pass *pass, tc_node node) {
-    for (int v = 0; v < pass->model->values; v++) pass->reaches[v] = v == node;
-    for (int i = pass->layers - 1; i >= 0; i--) {
-        const tc_layer *layer = &pass->layer[i];
-        if (!pass->reaches[layer->output]) continue;
-        for (int j = 0; j < layer->inputs; j++) pass->reaches[layer->input[j]] = true;
-    }
-}
-
-/* A layer that does not lead to the node contributes nothing to its inputs' cotangents. */
-static void contribute_zero(tc_step *step, void *g_theta) {
-    const tc_kernels *k = step->device->k;
-    const tc_layer *layer = step->layer;
-    const size_t c = (size_t)step->out.c;
-    if (g_theta && layer->weight >= 0)
-        k->fill(step->device, step->weights, 0, tc_at(step->device, g_theta, step->weight));
-    if (g_theta && layer->bias >= 0) k->fill(step->device, step->biases, 0, tc_at(step->device, g_theta, step->bias));
-    if (g_theta && layer->gamma >= 0) k->fill(step->device, c, 0, tc_at(step->device, g_theta, step->gamma));
-    if (g_theta && layer->beta >= 0) k->fill(step->device, c, 0, tc_at(step->device, g_theta, step->beta));
-    if (step->q) k->fill(step->device, tc_shape_count(step->out), 0, step->q);
-    for (int j = 0; j < layer->inputs; j++)
-        if (step->dx[j]) k->fill(step->device, tc_shape_count(step->in[j]), 0, step->dx[j]);
+    bind_gradient(pass, g_theta);
+    run(pass, (tc_pass_call){.map = TC_MAP_SUM, .g_theta = g_theta});
 }
 
 void tc_pass_vjp(tc_pass *pass, const void *theta, tc_node node, const void *cotangent, void *g_theta, void *g_x) {
-    const tc_kernels *k = pass->device->k;
-    const bool at_logits = node == pass->model->logits;
-    k->fill(pass->device, tc_shape_count(pass->shape[pass->model->logits]), 0, pass->dlogits);
-    clear_seeds(pass);
-    k->to_layout(pass->device, pass->shape[node], cotangent, at_logits ? pass->dlogits : pass->seed[node]);
-    mark_ancestors(pass, node);
-    for (int i = pass->layers - 1; i >= 0; i--) {
-        tc_step *step = &pass->step[i];
-        step->theta = theta;
-        if (pass->reaches[step->layer->output])
-            backward_step(step, g_theta);
-        else
-            contribute_zero(step, g_theta);
-    }
-    deliver(pass, &pass->cotangent[0], g_x);
+    bind(pass, theta, pass->state);
+    bind_gradient(pass, g_theta);
+    run(pass, (tc_pass_call){.map = TC_MAP_VJP, .node = node, .cotangent = cotangent, .g_theta = g_theta, .g_x = g_x});
 }

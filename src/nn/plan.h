@@ -2,8 +2,31 @@
 #ifndef TC_NN_PLAN_H
 #define TC_NN_PLAN_H
 
+#include "compute/track.h"
 #include "nn/layer.h"
 #include "nn/memory.h"
+
+enum { TC_MAP_FORWARD, TC_MAP_GRAD, TC_MAP_GRAD_JVP, TC_MAP_EACH, TC_MAP_SUM, TC_MAP_VJP };
+
+/* What a pass is asked to do, with all that decides which kernels are called on which memory: what was asked the same
+ * way before may be replayed. */
+typedef struct tc_pass_call {
+    int map; /* TC_MAP_… */
+    tc_node node;
+    const void *theta, *theta_dot, *x_dot, *cotangent;
+    void *state, *g_theta, *g_x;
+    const tc_pace *pace; /* in training mode, as the stream */
+    uint64_t stream;
+} tc_pass_call;
+
+typedef struct tc_pass_track {
+    tc_pass_call call;
+    tc_track track;
+    uint64_t used; /* when last, on a clock that counts the calls; 0: never */
+} tc_pass_track;
+
+/* So many of its calls a pass knows again: enough for an ensemble of several surrogates that share it. */
+enum { TC_PASS_TRACKS = 24 };
 
 struct tc_pass {
     tc_device *device;
@@ -35,7 +58,13 @@ struct tc_pass {
     const void *theta;   /* of the last tc_pass_grad, as the state, for a direction that comes too late */
     void *state;
     bool spent; /* the tangents have overwritten what the last tc_pass_grad left */
+    tc_pass_track track[TC_PASS_TRACKS];
+    uint64_t calls;
 };
+
+/* maps.c: [TC_MAP_…] */
+extern void (*const tc_pass_maps[])(tc_pass *pass, const tc_pass_call *call);
+tc_loss tc_pass_loss(const tc_pass *pass); /* of its logits */
 
 /* Fills in pass->shape (layout.c). */
 void tc_pass_choose_shapes(tc_pass *pass);

@@ -1,6 +1,5 @@
 #include "train/plain.h"
 
-#include "base/log.h"
 #include "train/trainer.h"
 
 #include <stdlib.h>
@@ -35,11 +34,7 @@ done:
 }
 
 void tc_plain_forget(tc_trainer *t) {
-    for (int i = 0; i < TC_MAX_PASSES; i++) {
-        tc_track *track = &t->plain.track[i];
-        if (track->recording) t->device->k->recording_free(t->device, track->recording);
-        *track = (tc_track){0};
-    }
+    for (int i = 0; i < TC_MAX_PASSES; i++) tc_track_forget(t->device, &t->plain.track[i]);
 }
 
 void tc_plain_free(tc_trainer *t) {
@@ -125,41 +120,28 @@ void tc_plain_read(tc_trainer *t) {
 
 /* ---- a step ---- */
 
-static void take(tc_trainer *t, int n, tc_pass *pass) {
+typedef struct stride {
+    tc_trainer *trainer;
+    int n;
+    tc_pass *pass;
+} stride;
+
+static void take(void *context) {
+    const stride *s = context;
+    tc_trainer *t = s->trainer;
     const tc_walk *walk = &t->plain.walk;
-    t->device->k->next_step(t->device, walk, n, tc_pass_labels(pass));
-    tc_variants_fetch(t, walk, n);
-    tc_trainer_show(t, pass, n);
-    tc_trainer_climb(t, pass);
+    t->device->k->next_step(t->device, walk, s->n, tc_pass_labels(s->pass));
+    tc_variants_fetch(t, walk, s->n);
+    tc_trainer_show(t, s->pass, s->n);
+    tc_trainer_climb(t, s->pass);
     tc_optimiser_step_at(&t->run.optimiser, walk->pace, t->gradient, t->run.theta);
 }
 
-/* Nothing has happened yet when it succeeds, nor when it fails. */
-static void record(tc_trainer *t, int n, tc_pass *pass, tc_track *track) {
-    const tc_kernels *k = t->device->k;
-    tc_error why;
-    tc_status status = k->record_begin(t->device, &why);
-    if (status == TC_OK) {
-        take(t, n, pass);
-        status = k->record_end(t->device, &track->recording, &why);
-    }
-    if (status == TC_OK) return;
-    track->recording = NULL;
-    t->plain.unrecorded = true;
-    tc_log("train: steps on %s are called kernel by kernel, which may be slower (%s)", t->device->name, why.message);
-}
-
 void tc_plain_step(tc_trainer *t, int n) {
-    const tc_kernels *k = t->device->k;
-    tc_pass *pass = tc_passes_find(&t->passes, n);
-    tc_track *track = t->plain.track;
-    for (int i = 0; t->passes.pass[i] != pass; i++) track++;
-    if (k->record_begin && track->known && !track->recording && !t->plain.unrecorded) record(t, n, pass, track);
-    if (track->recording)
-        k->replay(t->device, track->recording);
-    else
-        take(t, n, pass);
-    track->known = true;
+    stride s = {t, n, tc_passes_find(&t->passes, n)};
+    int which = 0;
+    while (t->passes.pass[which] != s.pass) which++;
+    tc_track_run(t->device, &t->plain.track[which], take, &s);
     t->run.at.steps++;
     t->run.at.place += n;
     t->trained += n;

@@ -4,29 +4,22 @@
  * What is new in each step (which images, how they are shifted, the rate, the seed of dropout, what a variant has
  * drawn) is put on the device for a whole epoch. A step begins by fetching its own and ends by adding its loss and its
  * right answers to a count there. So every step is the same list of kernels with the same arguments, and a device that
- * can (compute/device.h, record_begin) records it: once for each batch size, after a first step that was called kernel
- * by kernel, in which libraries make up their minds. */
+ * can records it, once for each batch size (compute/track.h). */
 #ifndef TC_TRAIN_PLAIN_H
 #define TC_TRAIN_PLAIN_H
 
+#include "compute/track.h"
 #include "train/passes.h"
 
 typedef struct tc_trainer tc_trainer;
-
-/* The steps of one batch size. */
-typedef struct tc_track {
-    bool known; /* one was taken */
-    tc_recording *recording;
-} tc_track;
 
 typedef struct tc_plain {
     bool on;
     tc_walk walk;                  /* of this epoch, on the device */
     tc_warp *warps;                /* host [samples] */
     tc_pace *paces;                /* host [steps of the longest epoch] */
-    tc_track track[TC_MAX_PASSES]; /* beside the trainer's passes */
+    tc_track track[TC_MAX_PASSES]; /* of the steps with each of the trainer's passes */
     int64_t drawn;                 /* for which epoch host arrays and order are; -1: none */
-    bool unrecorded;               /* it was tried, and does not work */
 } tc_plain;
 
 /* After everything else of the trainer, by whoever takes its steps so. Off where a variant cannot do without the host.

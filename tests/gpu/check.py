@@ -8,7 +8,8 @@ but programs that were built before (here, or elsewhere: pack.sh) and, where the
     4  times, beside PyTorch's for the same work in the same run, and the floors that Tocsin sets itself
     --long: the accuracy of victims in each precision over five seeds, and what one whole trial on 50,000 images takes
 
-Prints what it finds as it goes, and at the end one table; OUT/gpu-check.json holds all of it. Ends with 1 where 1 to 3 say
+Prints what it finds as it goes, and at the end one table; OUT/gpu-check.json holds all that is known so far, whenever it is
+broken off. What the time does not reach any more is left out. Ends with 1 where 1 to 3 say
 that something is wrong, with 2 where there is no GPU; times are reported, not judged. Python's own library is enough."""
 import argparse
 import json
@@ -40,7 +41,7 @@ class Check:
     def __init__(self, args):
         self.args, self.size = args, TINY if args.tiny else FULL
         self.began = time.time()
-        self.found = {"wrong": [], "left_out": []}
+        self.found = {"wrong": [], "left_out": [], "tests": []}
         self.env = dict(os.environ, TOCSIN_CUDA_PLUGIN=args.plugin, TOCSIN_TEST_DEVICE="cuda")
         if args.libraries:
             old = os.environ.get("LD_LIBRARY_PATH")
@@ -57,13 +58,36 @@ class Check:
         self.found["left_out"].append(text)
         self.say("left out: " + text)
 
+    def left(self):
+        return self.args.budget - (time.time() - self.began)
+
     def run(self, command, seconds, env=None):
         """(status, standard output, what it complained of); status 124: it took too long."""
+        seconds = min(seconds, max(10, self.left())) if not self.args.long else seconds
         try:
             done = subprocess.run(command, env=env or self.env, capture_output=True, text=True, timeout=seconds)
             return done.returncode, done.stdout, done.stderr.strip()
         except subprocess.TimeoutExpired as late:
-            return 124, (late.stdout or b"").decode(errors="replace"), f"not done after {seconds} s"
+            out = late.stdout or b""
+            return 124, out if isinstance(out, str) else out.decode(errors="replace"), f"not done after {seconds:.0f} s"
+
+    def save(self):
+        """Whole or not at all: it may be broken off at any time."""
+        path = os.path.join(self.args.out, "gpu-check.json")
+        self.found["seconds"] = round(time.time() - self.began, 1)
+        with open(path + ".part", "w") as file:
+            json.dump(self.found, file, indent=1)
+        os.replace(path + ".part", path)
+
+    def part(self, name, work):
+        """One of the parts, if there is time; a mistake in it does not take the others along."""
+        if self.left() < 10 and not self.args.long:
+            return self.left_out(f"{name}: no time was left")
+        try:
+            work()
+        except Exception as why:
+            self.wrong(f"{name}: {type(why).__name__}: {why}")
+        self.save()
 
     # ---- 1 ----
     def kernels(self):
@@ -75,8 +99,10 @@ class Check:
             rows.append({"test": name, "status": status, "seconds": round(time.time() - start, 1)})
             self.say(f"{name}: {'passed' if status == 0 else 'FAILED'} in {rows[-1]['seconds']} s")
             if status:
-                tail = [line for line in (out + "\n" + errors).splitlines() if "ERROR" in line or "FAILED" in line]
-                self.wrong(f"{name} against the reference: status {status}\n    " + "\n    ".join(tail[:20]))
+                lines = (out + "\n" + errors).splitlines()
+                told = [line for line in lines if "ERROR" in line or "FAILED" in line or "device cuda" in line]
+                self.wrong(f"{name} against the reference: status {status}\n    " + "\n    ".join((told or lines[-20:])[:20]))
+            self.save()
 
     # ---- 2 ----
     def spec(self, device, **changes):
@@ -147,7 +173,7 @@ attacks:
 
     # ---- 4 ----
     def own_times(self):
-        rows = []
+        rows = self.found["bench"] = []
         for precision in PRECISIONS if not self.args.tiny else PRECISIONS[:1]:
             for name in self.size["bench"]:
                 path = os.path.join(self.args.out, f"bench-{precision}-{name}.json")
@@ -158,27 +184,25 @@ attacks:
                     self.wrong(f"bench {name} in {precision}: status {status}: {errors[-300:]}")
                     continue
                 with open(path) as file:
-                    rows += [dict(row, precision=precision) for row in json.load(file)]
-        self.say(f"{len(rows)} times of Tocsin")
-        return rows
+                    new = [dict(row, precision=precision) for row in json.load(file)]
+                for row in new:
+                    self.say(f"{row['name']} {row['op']} in {precision}: {row['ms']:.3f} ms")
+                rows += new
+                self.save()
 
     def peer_times(self):
-        left = max(30, self.args.budget - (time.time() - self.began) - 30)
+        left = max(30, self.left() - 20)
         command = [self.args.python, self.args.peer, "--seconds", str(int(0.7 * left))]
         if self.args.tiny:
             command += ["--device", "cpu", "--only", "lenet", "--repeat", "1", "--seconds", "0"]
         if not self.args.peer or self.run([self.args.python, "-c", "import torch"], 120, os.environ)[0]:
-            self.left_out(f"PyTorch beside: {self.args.python or 'python3'} has no torch")
-            return []
+            return self.left_out(f"PyTorch beside: {self.args.python or 'python3'} has no torch")
         status, out, errors = self.run(command, left, os.environ)
         for line in errors.splitlines()[:40]:
             self.say("PyTorch: " + line[:200])
         if status:
             self.left_out(f"some of PyTorch's times: status {status}")
-        return [json.loads(line) for line in out.splitlines() if line.startswith("{")]
-
-    def times(self):
-        self.found["bench"], self.found["peer"] = self.own_times(), self.peer_times()
+        self.found["peer"] = [json.loads(line) for line in out.splitlines() if line.startswith("{") and line.endswith("}")]
         self.found["ratios"] = compare(self.found["bench"], self.found["peer"])
 
     # ---- --long ----
@@ -217,22 +241,31 @@ attacks:
                          f"{'reached' if r['ratio'] >= r['floor'] else 'MISSED'}")
         return lines
 
+    def driver_s_word(self):
+        """What nvidia-smi calls the GPU, until a study says it better."""
+        try:
+            self.found["gpu"] = self.run(["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"],
+                                         30, os.environ)[1].strip().splitlines()[0]
+        except (OSError, IndexError):
+            pass
+
     def everything(self):
         os.makedirs(self.args.out, exist_ok=True)
-        status, _, errors = self.run([self.args.tocsin, "run", self.spec("cuda"), "--plan", "--no-measure", "--quiet"], 60)
+        self.driver_s_word()
+        status, _, errors = self.run([self.args.tocsin, "run", self.spec("cuda"), "--plan", "--no-measure", "--quiet"],
+                                     self.args.patience)  # a cold disk reads CUDA's libraries slowly
         if status:
             print(f"gpu-check: {errors or status}", file=sys.stderr)
             return 2
-        self.kernels()
-        self.studies()
-        self.matching()
-        self.times()
+        self.part("kernels", self.kernels)
+        self.part("the matching gradient", self.matching)
+        self.part("times", self.own_times)
+        self.part("studies", self.studies)
+        self.part("PyTorch's times", self.peer_times)
         if self.args.long:
-            self.long()
-        self.found["seconds"] = round(time.time() - self.began, 1)
-        print("\n" + self.found.get("gpu", "no GPU was used") + "\n" + "\n".join(self.table()))
-        with open(os.path.join(self.args.out, "gpu-check.json"), "w") as file:
-            json.dump(self.found, file, indent=1)
+            self.part("the long part", self.long)
+        print("\n" + self.found.get("gpu", "no GPU was used") + "\n" + "\n".join(self.table()), flush=True)
+        self.save()
         passed = sum(r["status"] == 0 for r in self.found["tests"])
         print(f"\n{passed} of {len(self.found['tests'])} test programs passed, {len(self.found['wrong'])} things are wrong, "
               f"{len(self.found['left_out'])} left out, {self.found['seconds']:.0f} s; all of it: {self.args.out}/gpu-check.json")

@@ -15,8 +15,11 @@ done
 [ -n "$python" ] || { say 'no python3 here, which this check is written in; install it'; exit 2; }
 
 # Where CUDA may be: its own folder, and the wheels that PyTorch brings along.
-wheels=$("$python" -c 'import glob, sysconfig
-for kind in ("purelib", "platlib"): print(*glob.glob(sysconfig.get_path(kind) + "/nvidia/*"))' | tr ' ' '\n' | sort -u)
+wheels=$("$python" -c 'import glob, importlib.util, sysconfig
+found = importlib.util.find_spec("nvidia")
+folders = set(found.submodule_search_locations if found else ())
+folders |= {sysconfig.get_path(kind) + "/nvidia" for kind in ("purelib", "platlib")}
+for folder in folders: print(*glob.glob(folder + "/*"), sep="\n")' | sort -u)
 cuda=''
 for try in "${CUDA_HOME:-}" /usr/local/cuda /usr/lib/cuda /opt/cuda; do
     [ -n "$try" ] && [ -d "$try" ] && cuda=$try && break
@@ -36,7 +39,7 @@ opens() { # PLUGIN: whether all that it is linked with is found
 build() {
     nvcc=${cuda:+$cuda/bin/nvcc}
     [ -n "$nvcc" ] && [ -x "$nvcc" ] || nvcc=$(command -v nvcc) || { say 'no nvcc here to build the plug-in anew with'; return 1; }
-    headers='' libs=''
+    headers=${cuda:+-I"$cuda/include"} libs='' # the toolkit's before the wheels', which may be of another version
     for w in $wheels; do
         [ -d "$w/include" ] && headers="$headers -I$w/include"
     done
@@ -58,10 +61,11 @@ build() {
     wait
     for file in "$here"/plugin/src/compute/cuda/*.c; do
         # shellcheck disable=SC2086
-        cc -std=gnu17 -O2 -fPIC -fvisibility=hidden -DTOCSIN_VERSION="\"$version\"" $common $headers ${cuda:+-I"$cuda/include"} -c "$file" -o "$made/$(basename "$file").o" || return 1
+        cc -std=gnu17 -O2 -fPIC -fvisibility=hidden -DTOCSIN_VERSION="\"$version\"" $common $headers -c "$file" -o "$made/$(basename "$file").o" || return 1
     done
+    # The C++ library that is packed may be older than this compiler's.
     # shellcheck disable=SC2086
-    c++ -shared -o "$made/libtocsin-cuda.so" "$made"/*.o "$here/plugin/libtocsin.a" $libs -fopenmp || return 1
+    c++ -shared -static-libstdc++ -static-libgcc -o "$made/libtocsin-cuda.so" "$made"/*.o "$here/plugin/libtocsin.a" $libs -fopenmp || return 1
     plugin=$made/libtocsin-cuda.so
 }
 

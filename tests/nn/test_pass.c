@@ -1,6 +1,7 @@
 /* Proofs of the engine: every layer, in both modes, under every loss. */
 #include "checks.h"
 #include "networks.h"
+#include "nn/plan.h"
 
 static void test_differences(void **state) {
     const devices *d = *state;
@@ -215,6 +216,132 @@ static void test_absurd_batches(void **state) {
     tc_model_free(model);
 }
 
+/* ---- what a device replays ---- */
+
+static const tc_kernels *real_table;
+static tc_kernels counting, plainly;
+static int replays, freed;
+
+static void count_replay(tc_device *device, tc_recording *recording) {
+    replays++;
+    real_table->replay(device, recording);
+}
+
+static void count_free(tc_device *device, tc_recording *recording) {
+    freed++;
+    real_table->recording_free(device, recording);
+}
+
+static void watch_replays(tc_device *device) {
+    real_table = device->k;
+    counting = plainly = *real_table;
+    replays = freed = 0;
+    if (counting.replay) counting.replay = count_replay;
+    if (counting.recording_free) counting.recording_free = count_free;
+    plainly.record_begin = NULL;
+}
+
+/* All that can be asked of a pass, of weights that lie at two places, with results that do. */
+static void ask_everything(lab *l, tc_mode mode, const void *cotangent) {
+    const tc_node logits = l->model->logits;
+    tc_pass *pass = l->pass;
+    l->loss = tc_pass_grad(pass, l->theta, l->state, l->g, l->g_x);
+    tc_pass_grad_jvp(pass, l->direction, l->x_direction, l->j, l->j_x);
+    tc_pass_grad_jvp(pass, l->g, NULL, l->j, NULL);
+    l->loss += tc_pass_grad(pass, l->direction, l->state, l->j, NULL);
+    tc_pass_grad_async(pass, l->theta, mode == TC_TRAIN ? NULL : l->state, l->g, l->j_x);
+    tc_pass_grad_jvp(pass, l->j, NULL, l->g, l->g_x);
+    l->loss += tc_pass_forward(pass, l->theta, l->state);
+    tc_pass_vjp(pass, l->theta, logits, cotangent, l->j, l->j_x);
+    if (l->s) return; /* with batch normalisation no image has a gradient of its own */
+    double squares[3];
+    l->loss += tc_pass_grad_each(pass, l->theta, 3, squares);
+    for (int i = 0; i < 3; i++) l->loss += squares[i];
+    tc_pass_grad_sum(pass, 3, squares, l->j);
+}
+
+static void expect_same_bits(lab *a, lab *b, const char *name, int round) {
+    const size_t size[] = {a->p, a->x, a->p, a->x, a->s};
+    void *const of_a[] = {a->g, a->g_x, a->j, a->j_x, a->state}, *const of_b[] = {b->g, b->g_x, b->j, b->j_x, b->state};
+    if (a->loss != b->loss) fail_msg("%s: losses differ in round %d", name, round);
+    for (int i = 0; i < 5; i++) {
+        double *one = calloc(2 * size[i] + 1, sizeof *one), *other = one + size[i];
+        a->device->k->download_double(a->device, one, of_a[i], size[i]);
+        b->device->k->download_double(b->device, other, of_b[i], size[i]);
+        if (memcmp(one, other, size[i] * sizeof *one)) fail_msg("%s: result %d differs in round %d", name, i, round);
+        free(one);
+    }
+}
+
+/* A device that replays what it has been asked before gives the bits of one that is called kernel by kernel, while
+ * images and weights change. */
+static void test_replays(void **state) {
+    const devices *d = *state;
+    enum { ROUNDS = 3, CALLS = 8, APART = 3 }; /* some networks will do, one with dropout and one with norms too */
+    watch_replays(d->cpu);
+    for (int i = 0; i < NETWORKS; i += APART) {
+        tc_model *model = build_network(i);
+        for (int mode = TC_EVALUATE; mode <= TC_TRAIN; mode++) {
+            const unsigned want = EVERYTHING | TC_WANT_FEATURES | (tc_model_state(model) ? 0 : TC_WANT_EACH);
+            const tc_pass_options options = {.batch = 3, .mode = (tc_mode)mode, .want = want};
+            lab a = lab_open(d->cpu, model, options), b = lab_open(d->cpu, model, options);
+            void *cotangent = lab_reals(d->cpu, 3 * TEST_CLASSES);
+            d->cpu->k->normal(d->cpu, 3 * TEST_CLASSES, tc_stream_make(3), 1, cotangent);
+            replays = 0;
+            for (int round = 0; round < ROUNDS; round++) {
+                d->cpu->k = &counting;
+                ask_everything(&a, (tc_mode)mode, cotangent);
+                d->cpu->k = &plainly;
+                ask_everything(&b, (tc_mode)mode, cotangent);
+                d->cpu->k = real_table;
+                expect_same_bits(&a, &b, networks[i].name, round);
+                lab_move(&a, 0.1, 0.2);
+                lab_move(&b, 0.1, 0.2);
+            }
+            if (real_table->record_begin) assert_true(replays >= (ROUNDS - 1) * CALLS);
+            d->cpu->k->release(d->cpu, cotangent);
+            lab_close(&a);
+            lab_close(&b);
+        }
+        tc_model_free(model);
+    }
+}
+
+/* Of more weights than it can remember, a pass is none the worse: those that are known stay. */
+static void test_remembers_a_few(void **state) {
+    const devices *d = *state;
+    enum { MANY = TC_PASS_TRACKS + 5, ROUNDS = 3 };
+    tc_device *device = d->cpu;
+    tc_model *model = build_network(0);
+    watch_replays(device);
+    device->k = &counting;
+    lab l = lab_open(device, model, (tc_pass_options){.batch = 3, .want = TC_WANT_GRAD_THETA});
+    void *all = lab_reals(device, MANY * l.p);
+    double loss[MANY];
+    for (int i = 0; i < MANY; i++)
+        device->k->normal(device, l.p, tc_stream_make((uint64_t)i), 0.1, tc_at(device, all, (size_t)i * l.p));
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < MANY; i++) {
+            const void *theta = tc_at(device, all, (size_t)i * l.p);
+            /* The first ten twice, so that they are known before the others come. */
+            for (int again = 0; again < (i < 10 ? 2 : 1); again++) {
+                const double now = tc_pass_grad(l.pass, theta, l.state, l.g, NULL);
+                if (round == 0 && again == 0) loss[i] = now;
+                assert_true(now == loss[i]);
+            }
+        }
+    }
+    if (device->k->record_begin) {
+        assert_true(replays >= 10 + (ROUNDS - 1) * 20);
+        assert_int_equal(freed, 0);
+    }
+    device->k->release(device, all);
+    lab_close(&l);
+    if (real_table->record_begin) assert_true(freed >= 10);
+    device->k = real_table;
+    tc_model_free(model);
+}
+
 int main(void) {
     const struct CMUnitTest of_the_oracle[] = {
         cmocka_unit_test(test_differences),     cmocka_unit_test(test_wants),
@@ -225,6 +352,8 @@ int main(void) {
         cmocka_unit_test(test_losses),
         cmocka_unit_test(test_backends),
         cmocka_unit_test(test_repeats_without_allocating),
+        cmocka_unit_test(test_replays),
+        cmocka_unit_test(test_remembers_a_few),
         cmocka_unit_test(test_gives_back),
         cmocka_unit_test(test_absurd_batches),
     };

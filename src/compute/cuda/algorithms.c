@@ -37,7 +37,9 @@ typedef struct question {
     const tc_convolution *g;
     const tc_cuda_described *d;
     tc_cuda_way way;
+    size_t most;              /* bytes of workspace that an algorithm may have; more only for want of others */
     void *in, *weights, *out; /* NULL: ask the heuristic */
+    void *workspace;          /* [most] */
 } question;
 
 /* ---- the three directions, each with its own names for the same things ---- */
@@ -57,7 +59,7 @@ static cudnnStatus_t propose_forward(const question *q, int *count, proposal *to
     cudnnConvolutionFwdAlgoPerf_t found[MOST];
     const cudnnStatus_t status =
         q->in ? cudnnFindConvolutionForwardAlgorithmEx(state->dnn, x, q->in, w, q->weights, c, y, q->out, MOST, count,
-                                                       found, state->workspace, TC_CUDA_WORKSPACE)
+                                                       found, q->workspace, q->most)
               : cudnnGetConvolutionForwardAlgorithm_v7(state->dnn, x, w, c, y, MOST, count, found);
     if (status == CUDNN_STATUS_SUCCESS) COPY_PROPOSALS(*count, found, to)
     return status;
@@ -71,7 +73,7 @@ static cudnnStatus_t propose_data(const question *q, int *count, proposal *to) {
     cudnnConvolutionBwdDataAlgoPerf_t found[MOST];
     const cudnnStatus_t status =
         q->in ? cudnnFindConvolutionBackwardDataAlgorithmEx(state->dnn, w, q->weights, dy, q->out, c, dx, q->in, MOST,
-                                                            count, found, state->workspace, TC_CUDA_WORKSPACE)
+                                                            count, found, q->workspace, q->most)
               : cudnnGetConvolutionBackwardDataAlgorithm_v7(state->dnn, w, dy, c, dx, MOST, count, found);
     if (status == CUDNN_STATUS_SUCCESS) COPY_PROPOSALS(*count, found, to)
     return status;
@@ -85,7 +87,7 @@ static cudnnStatus_t propose_gradient(const question *q, int *count, proposal *t
     cudnnConvolutionBwdFilterAlgoPerf_t found[MOST];
     const cudnnStatus_t status =
         q->in ? cudnnFindConvolutionBackwardFilterAlgorithmEx(state->dnn, x, q->in, dy, q->out, c, dw, q->weights, MOST,
-                                                              count, found, state->workspace, TC_CUDA_WORKSPACE)
+                                                              count, found, q->workspace, q->most)
               : cudnnGetConvolutionBackwardFilterAlgorithm_v7(state->dnn, x, dy, c, dw, MOST, count, found);
     if (status == CUDNN_STATUS_SUCCESS) COPY_PROPOSALS(*count, found, to)
     return status;
@@ -135,13 +137,18 @@ static const struct direction {
 
 /* ---- choosing ---- */
 
+static size_t weights_of(const tc_convolution *g) {
+    return (size_t)g->out.c * (size_t)(g->in.c / g->groups) * (size_t)(g->kernel * g->kernel);
+}
+
 static bool wanted(const question *q, const struct direction *direction, const proposal *p) {
-    return p->status == CUDNN_STATUS_SUCCESS && p->memory <= TC_CUDA_WORKSPACE &&
-           (q->device->options.fastest || p->determinism == CUDNN_DETERMINISTIC) &&
+    return p->status == CUDNN_STATUS_SUCCESS && (q->device->options.fastest || p->determinism == CUDNN_DETERMINISTIC) &&
            !(q->g->direct && (direction->transforms & BIT(p->algorithm.number)));
 }
 
-/* The first proposal that is wanted and that the library, asked again, is ready to run within the workspace. */
+/* The first proposal that is wanted and that the library, asked again, is ready to run in the memory that an algorithm
+ * may have, else the one that needs least. What the library tries in vain may leave an error behind, which is not the
+ * device's. */
 static void choose(const question *q, int sense, tc_cuda_algorithm *chosen) {
     const struct direction *direction = &directions[sense];
     proposal proposals[MOST];
@@ -155,26 +162,43 @@ static void choose(const question *q, int sense, tc_cuda_algorithm *chosen) {
         if (!wanted(q, direction, &proposals[i])) continue;
         if (q->way.math == CUDNN_FMA_MATH) a.math = CUDNN_FMA_MATH; /* full precision, whatever is proposed */
         if (cudnnSetConvolutionMathType(q->d->sense[sense], a.math) != CUDNN_STATUS_SUCCESS ||
-            direction->room(q, a.number, &a.workspace) != CUDNN_STATUS_SUCCESS || a.workspace > TC_CUDA_WORKSPACE)
+            direction->room(q, a.number, &a.workspace) != CUDNN_STATUS_SUCCESS ||
+            (chosen->number >= 0 && a.workspace >= chosen->workspace))
             continue;
         *chosen = a;
-        return;
+        if (a.workspace <= q->most) break;
     }
+    cudaGetLastError();
 }
 
-/* Timing needs the three arrays of a convolution; zeros do. */
+/* As much as copies of all arrays take, if that is more than the device's workspace: for plain floats cuDNN has kernels
+ * on planes (NCHW) alone, which turn NHWC about in their workspace. */
+static size_t most_workspace(const tc_convolution *g) {
+    enum { BESIDE = 16 << 20 };
+    const size_t copies =
+        (tc_shape_count(g->in) + tc_shape_count(g->out) + weights_of(g)) * sizeof(real) + (size_t)BESIDE;
+    return copies > TC_CUDA_WORKSPACE ? copies : TC_CUDA_WORKSPACE;
+}
+
+/* Timing needs the three arrays of a convolution, zeros do, and memory to work in. What needs more than that cannot be
+ * timed, and is left to the heuristic. */
 static tc_status time_all(question *q, int sense, tc_cuda_algorithm *chosen, tc_error *error) {
     const tc_convolution *g = q->g;
-    const size_t weights = (size_t)g->out.c * (size_t)(g->in.c / g->groups) * (size_t)(g->kernel * g->kernel);
+    void *const own = tc_cuda_state_of(q->device)->workspace;
     tc_status status = TC_OK;
+    q->workspace = own;
+    if (q->most > TC_CUDA_WORKSPACE) TC_TRY(tc_cuda_allocate(q->device, q->most, &q->workspace, error));
     TC_TRY(tc_cuda_allocate(q->device, tc_shape_count(g->in) * sizeof(real), &q->in, error));
     TC_TRY(tc_cuda_allocate(q->device, tc_shape_count(g->out) * sizeof(real), &q->out, error));
-    TC_TRY(tc_cuda_allocate(q->device, weights * sizeof(real), &q->weights, error));
+    TC_TRY(tc_cuda_allocate(q->device, weights_of(g) * sizeof(real), &q->weights, error));
     choose(q, sense, chosen);
 done:
+    if (q->workspace != own) tc_cuda_release(q->device, q->workspace);
     tc_cuda_release(q->device, q->in);
     tc_cuda_release(q->device, q->out);
     tc_cuda_release(q->device, q->weights);
+    q->in = NULL;
+    if (status == TC_OK && chosen->number < 0) choose(q, sense, chosen);
     return status;
 }
 
@@ -207,7 +231,7 @@ tc_status tc_cuda_choose(tc_device *device, const tc_convolution *g, const tc_cu
     tc_cuda_state *state = tc_cuda_state_of(device);
     const int key[KEY] = {g->in.n,    g->in.h,   g->in.w, g->in.c,      g->out.c,    g->kernel,     g->stride,
                           g->padding, g->groups, sense,   way.operands, way.results, (int)way.math, g->direct};
-    question q = {.device = device, .g = g, .d = described, .way = way};
+    question q = {.device = device, .g = g, .d = described, .way = way, .most = most_workspace(g)};
     tc_status status = TC_OK;
     if (!state->algorithms) TC_TRY(tc_new(&state->algorithms, 1, sizeof *state->algorithms, error));
     const tc_cuda_algorithm *known = recall(state, key);

@@ -32,8 +32,9 @@ struct tc_conv_plan {
     tc_cuda_algorithm algorithm[TC_CUDA_SENSES];
     void *packed[2];                  /* W and Ẇ, as operands */
     tc_cuda_scratch *scratch;         /* shared with other plans; holds at … */
-    size_t in_at, out_at, weights_at; /* … operands or results that are not as they come */
-    bool fused;                       /* bias and ReLU are left to cuDNN, with … */
+    size_t in_at, out_at, weights_at; /* … operands or results that are not as they come, … */
+    size_t work_at; /* … and what an algorithm works in, where the device's workspace is too small */
+    bool fused;     /* bias and ReLU are left to cuDNN, with … */
     cudnnActivationDescriptor_t relu;
     cudnnTensorDescriptor_t bias_shape;
     void *bias; /* [out.c] for one that lies unevenly */
@@ -201,6 +202,14 @@ static size_t in_between(const tc_conv_plan *plan, tc_shape shape, int type, int
     return tc_shape_count(shape) * (read > written ? read : written);
 }
 
+/* What does not fit the device's workspace. */
+static size_t own_workspace(const tc_conv_plan *plan) {
+    size_t most = 0;
+    for (int sense = 0; sense < TC_CUDA_SENSES; sense++)
+        if (plan->algorithm[sense].workspace > most) most = plan->algorithm[sense].workspace;
+    return most > TC_CUDA_WORKSPACE ? most : 0;
+}
+
 static tc_status plan_scratch(tc_conv_plan *plan, tc_error *error) {
     const tc_convolution *g = &plan->g;
     const int of_data = asked_for(g, TC_CUDA_DATA) ? plan->way[TC_CUDA_DATA].results : plan->in_type;
@@ -210,6 +219,7 @@ static tc_status plan_scratch(tc_conv_plan *plan, tc_error *error) {
     plan->out_at = stretch(in_between(plan, g->out, plan->out_type, plan->way[TC_CUDA_FORWARD].results), &end);
     if (!g->forward_only)
         plan->weights_at = stretch(plan->weights * bytes_of[plan->way[TC_CUDA_GRADIENT].results], &end);
+    plan->work_at = stretch(own_workspace(plan), &end);
     if (end) TC_TRY(tc_cuda_scratch_take(plan->device, end, &plan->scratch, error));
 done:
     return status;
@@ -217,6 +227,16 @@ done:
 
 static void *scratch_at(const tc_conv_plan *plan, size_t offset) {
     return (char *)plan->scratch->memory + offset;
+}
+
+static void *workspace_for(const tc_conv_plan *plan, const tc_cuda_algorithm *a) {
+    return a->workspace > TC_CUDA_WORKSPACE ? scratch_at(plan, plan->work_at)
+                                            : tc_cuda_state_of(plan->device)->workspace;
+}
+
+/* All there is: with other factors or a ReLU behind it a call may need more than was said of the plain one. */
+static size_t room_for(const tc_cuda_algorithm *a) {
+    return a->workspace > TC_CUDA_WORKSPACE ? a->workspace : TC_CUDA_WORKSPACE;
 }
 
 /* ---- plans ---- */
@@ -293,7 +313,7 @@ static const void *operand(const tc_conv_plan *plan, tc_shape shape, int type, s
     return converted.to;
 }
 
-/* z = max(0, W ∗ x + b) in one call; false where cuDNN, asked to do it, does not want to, and then never again. */
+/* z = max(0, W ∗ x + b) in one call; false where cuDNN does not do that, whatever it says why, and then never again. */
 static bool forward_fused(tc_conv_plan *plan, const void *x, const void *bias, void *z) {
     const tc_cuda_state *state = tc_cuda_state_of(plan->device);
     const tc_cuda_described *d = &plan->described;
@@ -304,15 +324,11 @@ static bool forward_fused(tc_conv_plan *plan, const void *x, const void *bias, v
     }
     const cudnnStatus_t status = cudnnConvolutionBiasActivationForward(
         state->dnn, &one, d->in[TC_CUDA_FLOAT], x, d->weights[TC_CUDA_FLOAT], plan->packed[TC_WEIGHTS],
-        d->sense[TC_CUDA_FORWARD], (cudnnConvolutionFwdAlgo_t)a->number, state->workspace, a->workspace, &zero,
+        d->sense[TC_CUDA_FORWARD], (cudnnConvolutionFwdAlgo_t)a->number, workspace_for(plan, a), room_for(a), &zero,
         d->out[TC_CUDA_FLOAT], z, plan->bias_shape, bias, plan->relu, d->out[TC_CUDA_FLOAT], z);
-    if (CUDNN_STATUS_CATEGORY(status) == CUDNN_STATUS_NOT_SUPPORTED ||
-        CUDNN_STATUS_CATEGORY(status) == CUDNN_STATUS_BAD_PARAM) {
-        plan->fused = false;
-        return false;
-    }
-    tc_cuda_dnn_went(plan->device, status, "convolution with bias and ReLU");
-    return true;
+    plan->fused = status == CUDNN_STATUS_SUCCESS;
+    if (!plan->fused) cudaGetLastError(); /* what is wrong with more than this call the next one will say */
+    return plan->fused;
 }
 
 /* The ReLU belongs to the value alone: tangents come with Ẇ or are accumulated, and are masked by whoever asked. */
@@ -334,7 +350,7 @@ void tc_cuda_conv_forward(tc_conv_plan *plan, int which, const void *x, const vo
     tc_cuda_dnn_went(plan->device,
                      cudnnConvolutionForward(state->dnn, &one, d->in[way.operands], from, d->weights[way.operands],
                                              plan->packed[which], d->sense[TC_CUDA_FORWARD],
-                                             (cudnnConvolutionFwdAlgo_t)a->number, state->workspace, a->workspace,
+                                             (cudnnConvolutionFwdAlgo_t)a->number, workspace_for(plan, a), room_for(a),
                                              direct && accumulate ? &one : &zero, d->out[way.results], to),
                      "convolution");
     if (direct && !bias && !relu) return;
@@ -359,8 +375,8 @@ void tc_cuda_conv_backward_data(tc_conv_plan *plan, int which, const void *dz, v
     tc_cuda_dnn_went(plan->device,
                      cudnnConvolutionBackwardData(state->dnn, &one, d->weights[way.operands], plan->packed[which],
                                                   d->out[way.operands], from, d->sense[TC_CUDA_DATA],
-                                                  (cudnnConvolutionBwdDataAlgo_t)a->number, state->workspace,
-                                                  a->workspace, &zero, d->in[way.results], to),
+                                                  (cudnnConvolutionBwdDataAlgo_t)a->number, workspace_for(plan, a),
+                                                  room_for(a), &zero, d->in[way.results], to),
                      "convolution, data gradient");
     const tc_cuda_finish finish = {
         .count = tc_shape_count(in), .from = to, .to = dx, .from_type = way.results, .to_type = plan->in_type};
@@ -379,8 +395,8 @@ static void gradient(const tc_conv_plan *plan, const void *x, const void *dz, vo
     tc_cuda_dnn_went(plan->device,
                      cudnnConvolutionBackwardFilter(
                          state->dnn, &one, d->in[way.operands], from, d->out[way.operands], cotangent,
-                         d->sense[TC_CUDA_GRADIENT], (cudnnConvolutionBwdFilterAlgo_t)a->number, state->workspace,
-                         a->workspace, as_is && accumulate ? &one : &zero, d->weights[way.results], to),
+                         d->sense[TC_CUDA_GRADIENT], (cudnnConvolutionBwdFilterAlgo_t)a->number, workspace_for(plan, a),
+                         room_for(a), as_is && accumulate ? &one : &zero, d->weights[way.results], to),
                      "convolution, weight gradient");
     if (!as_is)
         tc_cuda_weights_unpack(plan->device, plan->g.out.c, plan->ins, plan->taps, way.results, to, dw, accumulate);

@@ -29,7 +29,7 @@ typedef struct tc_cuda_described {
 typedef struct tc_cuda_algorithm {
     int number; /* cudnnConvolution…Algo_t of its direction */
     cudnnMathType_t math;
-    size_t workspace; /* bytes, ≤ TC_CUDA_WORKSPACE */
+    size_t workspace; /* bytes; more than TC_CUDA_WORKSPACE is the plan's to find */
 } tc_cuda_algorithm;
 
 /* How to compute one direction; *chosen.number is −1 where cuDNN knows no way. TC_FAILED: memory. */

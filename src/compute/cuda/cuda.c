@@ -12,8 +12,8 @@
 
 static bool went(tc_device *device, bool well, const char *what, const char *why) {
     tc_cuda_state *state = tc_cuda_state_of(device);
-    bool *already = state->recording ? &state->refused : &state->failed;
-    char *kept = state->recording ? state->refusal : state->failure;
+    bool *already = device->recording ? &state->refused : &state->failed;
+    char *kept = device->recording ? state->refusal : state->failure;
     if (well || *already) return well;
     *already = true;
     snprintf(kept, sizeof state->failure, "%s: %s", what, why);
@@ -58,10 +58,17 @@ done:
     return status;
 }
 
-/* The driver would give memory back to the system whenever somebody waits. */
+/* The driver would give memory back to the system whenever somebody waits. Some virtual GPUs have no pool. */
 static bool keep_memory(tc_device *device) {
+    tc_cuda_state *state = tc_cuda_state_of(device);
     cudaMemPool_t pool;
     uint64_t all = UINT64_MAX;
+    int pools = 0;
+    if (!tc_cuda_went(device, cudaDeviceGetAttribute(&pools, cudaDevAttrMemoryPoolsSupported, device->options.index),
+                      "asking for the pool"))
+        return false;
+    state->pooled = pools != 0;
+    if (!state->pooled) return true;
     return tc_cuda_went(device, cudaDeviceGetDefaultMemPool(&pool, device->options.index), "asking for the pool") &&
            tc_cuda_went(device, cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &all),
                         "keeping the pool's memory");

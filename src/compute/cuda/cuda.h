@@ -4,7 +4,8 @@
  * returns; only what gives numbers back (download, sum, dot) waits. Activations are plain NHWC. Reals are floats.
  *
  * Several devices may be used side by side, each by the thread that has opened it, on one GPU or on several: they share
- * nothing but the process's context, whose failure is everybody's. No call waits for the whole GPU.
+ * nothing but the process's context, whose failure is everybody's. No call waits for the whole GPU but for what
+ * gives memory back where there is no pool.
  *
  * Read by C (gcc) and by CUDA (nvcc). */
 #ifndef TC_COMPUTE_CUDA_H
@@ -44,9 +45,10 @@ typedef struct tc_cuda_state {
     cudnnHandle_t dnn;
     cublasLtHandle_t blas;
     int multiprocessors, capability; /* 75, 80, 90 … */
+    bool pooled;                     /* memory comes from the driver's pool (memory.c) */
     tc_cuda_block *block;            /* [blocks] what is allocated, for release to count back */
     size_t blocks, block_room;
-    double *partials; /* device [TC_CUDA_PARTS] and, behind them, the total, or two that belong together */
+    double *partials; /* device [TC_CUDA_PARTS] and, behind them, what is made of the totals: two numbers */
     real *room;       /* device [TC_CUDA_ROOM]: a kernel's partial sums; no longer of use when it ends */
     void *workspace;  /* device [TC_CUDA_WORKSPACE], likewise */
     char *stage;      /* host, pinned [TC_CUDA_STAGE] */
@@ -54,7 +56,7 @@ typedef struct tc_cuda_state {
     tc_cuda_scratch *scratch; /* for the next plan, if it is enough for it; or NULL */
     bool failed;              /* something has: results from then on mean nothing, and the first failure is … */
     char failure[256];
-    bool recording, refused; /* between record_begin and record_end what fails was only refused; the first is … */
+    bool refused; /* between record_begin and record_end what fails was only refused; the first is … */
     char refusal[256];
 } tc_cuda_state;
 

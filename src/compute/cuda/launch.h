@@ -1,7 +1,7 @@
 /* launch.h — the ways in which this backend runs over arrays:
  *
  *     each     element i of n, nothing shared between elements
- *     total    Σ f(i) over n in double, in an order that the size alone decides
+ *     sums     Σ over n in double, in an order that the size alone decides
  *     launch   a kernel of its own, whose threads work together in blocks
  *
  * The first two take a lambda, so that a kernel reads as its formula:
@@ -65,30 +65,41 @@ template <class T> static inline __device__ T tc_cuda_block_sum(T x) {
 
 /* ---- over a whole array ---- */
 
-template <class F>
+/* Each block's part of N sums → partial [N][blocks] */
+template <int N, class F>
 static __global__ void tc_cuda_partial_kernel(size_t count, const __grid_constant__ F f, double *partial) {
     const size_t stride = (size_t)gridDim.x * blockDim.x;
-    double sum = 0;
-    for (size_t i = (size_t)blockIdx.x * blockDim.x + threadIdx.x; i < count; i += stride) sum += f(i);
-    sum = tc_cuda_block_sum(sum);
-    if (threadIdx.x == 0) partial[blockIdx.x] = sum;
+    double sum[N] = {0};
+    for (size_t i = (size_t)blockIdx.x * blockDim.x + threadIdx.x; i < count; i += stride) f(i, sum);
+    for (int n = 0; n < N; n++) {
+        const double whole = tc_cuda_block_sum(sum[n]);
+        if (threadIdx.x == 0) partial[(size_t)n * gridDim.x + blockIdx.x] = whole;
+    }
 }
 
-static __global__ void tc_cuda_total_kernel(int parts, const double *partial, double *total) {
-    double sum = 0;
-    for (int i = (int)threadIdx.x; i < parts; i += (int)blockDim.x) sum += partial[i];
-    sum = tc_cuda_block_sum(sum);
-    if (threadIdx.x == 0) *total = sum;
+template <int N, class T>
+static __global__ void tc_cuda_total_kernel(int parts, const double *partial, const __grid_constant__ T tell) {
+    double total[N];
+    for (int n = 0; n < N; n++) {
+        double sum = 0;
+        for (int i = (int)threadIdx.x; i < parts; i += (int)blockDim.x) sum += partial[n * parts + i];
+        total[n] = tc_cuda_block_sum(sum);
+    }
+    if (threadIdx.x == 0) tell(total);
 }
 
-/* *total (device) := Σ f(i). How many parts there are does not depend on the GPU, so neither does the result. */
-template <class F> static void tc_cuda_total(tc_device *device, size_t count, const char *what, F f, double *total) {
+/* N sums over i, to which f(i, sum [N]) adds; one thread is told them: tell(total [N]). How many parts there are does
+ * not depend on the GPU, so neither does the result. */
+template <int N, class F, class T>
+static void tc_cuda_sums(tc_device *device, size_t count, const char *what, F f, T tell) {
     double *partial = tc_cuda_state_of(device)->partials;
     const size_t wanted = (count + TC_THREADS - 1) / TC_THREADS;
-    const size_t most = TC_CUDA_PARTS;
+    const size_t most = TC_CUDA_PARTS / N;
     const int parts = (int)(wanted < 1 ? 1 : wanted < most ? wanted : most);
-    TC_LAUNCH(device, what, tc_cuda_partial_kernel<F>, (unsigned)parts, TC_THREADS, count, f, partial);
-    TC_LAUNCH(device, what, tc_cuda_total_kernel, 1u, TC_THREADS, parts, partial, total);
+    const auto some = tc_cuda_partial_kernel<N, F>;
+    const auto all = tc_cuda_total_kernel<N, T>;
+    TC_LAUNCH(device, what, some, (unsigned)parts, TC_THREADS, count, f, partial);
+    TC_LAUNCH(device, what, all, 1u, TC_THREADS, parts, (const double *)partial, tell);
 }
 
 #endif

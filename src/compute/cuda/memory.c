@@ -1,7 +1,8 @@
 /* memory.c — memory on the GPU, and the ways there and back.
  *
  * Allocations come from the driver's pool, which is told (cuda.c) to keep what is given back: a pass that is made anew
- * costs no system call. What goes up is copied away before the call returns; what comes down is waited for. */
+ * costs no system call. Where there is no pool it does, and waits. What goes up is copied away before the call returns;
+ * what comes down is waited for. */
 #include "compute/cuda/kernels.h"
 
 #include <stdlib.h>
@@ -14,7 +15,7 @@ struct tc_cuda_block {
 
 /* While something is recorded memory is neither taken nor copied from or to the host: each replay would do it again. */
 static bool closed(tc_device *device, const char *what) {
-    return tc_cuda_state_of(device)->recording && !tc_cuda_went(device, cudaErrorStreamCaptureUnsupported, what);
+    return device->recording && !tc_cuda_went(device, cudaErrorStreamCaptureUnsupported, what);
 }
 
 static tc_status make_room(tc_cuda_state *state, tc_error *error) {
@@ -27,6 +28,17 @@ static tc_status make_room(tc_cuda_state *state, tc_error *error) {
     return TC_OK;
 }
 
+static cudaError_t take(const tc_cuda_state *state, void **memory, size_t bytes) {
+    return state->pooled ? cudaMallocAsync(memory, bytes, state->stream) : cudaMalloc(memory, bytes);
+}
+
+/* Without a pool what is under way has to end first, since nothing else keeps it and the next owner apart. */
+static cudaError_t give_back(const tc_cuda_state *state, void *memory) {
+    if (state->pooled) return cudaFreeAsync(memory, state->stream);
+    const cudaError_t went = cudaStreamSynchronize(state->stream);
+    return went == cudaSuccess ? cudaFree(memory) : went;
+}
+
 tc_status tc_cuda_allocate(tc_device *device, size_t bytes, void **memory, tc_error *error) {
     tc_cuda_state *state = tc_cuda_state_of(device);
     tc_status status = TC_OK;
@@ -36,7 +48,7 @@ tc_status tc_cuda_allocate(tc_device *device, size_t bytes, void **memory, tc_er
         TC_RAISE(TC_FAILED, "device cuda:%d: no memory is allocated while steps are recorded", device->options.index);
     TC_TRY(tc_cuda_health(device, error));
     TC_TRY(make_room(state, error));
-    if (cudaMallocAsync(memory, asked, state->stream) != cudaSuccess) {
+    if (take(state, memory, asked) != cudaSuccess) {
         cudaGetLastError(); /* it was not the device's fault, and is said below */
         *memory = NULL;
         TC_RAISE(TC_FAILED,
@@ -60,7 +72,7 @@ void tc_cuda_release(tc_device *device, void *memory) {
         if (state->block[i].memory != memory) continue;
         device->bytes -= state->block[i].bytes;
         state->block[i] = state->block[--state->blocks];
-        tc_cuda_went(device, cudaFreeAsync(memory, state->stream), "releasing memory");
+        tc_cuda_went(device, give_back(state, memory), "releasing memory");
         return;
     }
 }
@@ -119,7 +131,7 @@ void tc_cuda_download_bytes(tc_device *device, void *to, const void *from, size_
                      "copying from the GPU");
         tc_cuda_went(device, cudaStreamSynchronize(state->stream), "copying from the GPU");
     }
-    if (state->failed || state->recording) memset(to, 0xff, bytes);
+    if (state->failed || device->recording) memset(to, 0xff, bytes);
 }
 
 /* ---- reals, which are floats ---- */

@@ -5,20 +5,24 @@
  * our row bias. It computes act(product + β C + bias) in that order, which is the table's.
  *
  * How a product is computed is asked of the library's heuristic when the plan is made, never timed: the same plan gives
- * the same bits in every run. Parameters lie anywhere in the flat vector, so there are two answers: for operands that
- * begin on 16 bytes, and for those that do not. */
+ * the same bits in every run. Parameters lie anywhere in the flat vector, and a bias may be left out of a call, so
+ * there are up to four answers: with and without, for operands that begin on 16 bytes and for those that do not. */
 #include "compute/cuda/kernels.h"
 
 #include <stdlib.h>
 
 enum { ANYWHERE, ALIGNED, ALIGNMENTS, ALIGNED_BYTES = 16 };
 
+typedef struct way {
+    cublasLtMatmulDesc_t operation;
+    cublasLtMatmulAlgo_t algorithm;
+} way;
+
 struct tc_product_plan {
     tc_device *device;
     tc_product g;
-    cublasLtMatmulDesc_t operation;
     cublasLtMatrixLayout_t left, right, result; /* of Cᵀ = left · right */
-    cublasLtMatmulAlgo_t algorithm[ALIGNMENTS];
+    way way[2][ALIGNMENTS];                     /* [bias or not] */
 };
 
 /* What went wrong while a plan is made is the plan's matter, and leaves the device as it was. */
@@ -42,30 +46,34 @@ static cublasLtEpilogue_t epilogue(bool bias, bool relu) {
 
 /* ---- plans ---- */
 
-static tc_status set(const tc_product_plan *plan, cublasLtMatmulDescAttributes_t attribute, const void *value,
-                     size_t size, tc_error *error) {
-    return check(plan, cublasLtMatmulDescSetAttribute(plan->operation, attribute, value, size), error);
+static tc_status set(const tc_product_plan *plan, const way *to, cublasLtMatmulDescAttributes_t attribute,
+                     const void *value, size_t size, tc_error *error) {
+    return check(plan, cublasLtMatmulDescSetAttribute(to->operation, attribute, value, size), error);
 }
 
-static tc_status describe(tc_product_plan *plan, tc_error *error) {
+static tc_status describe_matrices(tc_product_plan *plan, tc_error *error) {
     const tc_product *g = &plan->g;
     const uint64_t m = (uint64_t)g->m, n = (uint64_t)g->n, k = (uint64_t)g->k;
-    const cublasOperation_t of_left = g->transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N;
-    const cublasOperation_t of_right = g->transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N;
-    const cublasLtEpilogue_t ending = epilogue(g->bias, g->relu);
     const uint64_t left[2] = {g->transpose_b ? k : n, g->transpose_b ? n : k};
     const uint64_t right[2] = {g->transpose_a ? m : k, g->transpose_a ? k : m};
     tc_status status = TC_OK;
-    TC_TRY(check(plan,
-                 cublasLtMatmulDescCreate(&plan->operation, computing[plan->device->options.precision], CUDA_R_32F),
-                 error));
-    TC_TRY(set(plan, CUBLASLT_MATMUL_DESC_TRANSA, &of_left, sizeof of_left, error));
-    TC_TRY(set(plan, CUBLASLT_MATMUL_DESC_TRANSB, &of_right, sizeof of_right, error));
-    TC_TRY(set(plan, CUBLASLT_MATMUL_DESC_EPILOGUE, &ending, sizeof ending, error));
     TC_TRY(check(plan, cublasLtMatrixLayoutCreate(&plan->left, CUDA_R_32F, left[0], left[1], (int64_t)left[0]), error));
     TC_TRY(check(plan, cublasLtMatrixLayoutCreate(&plan->right, CUDA_R_32F, right[0], right[1], (int64_t)right[0]),
                  error));
     TC_TRY(check(plan, cublasLtMatrixLayoutCreate(&plan->result, CUDA_R_32F, n, m, (int64_t)n), error));
+done:
+    return status;
+}
+
+static tc_status describe(const tc_product_plan *plan, cublasComputeType_t how, bool bias, way *to, tc_error *error) {
+    const cublasOperation_t of_left = plan->g.transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N;
+    const cublasOperation_t of_right = plan->g.transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N;
+    const cublasLtEpilogue_t ending = epilogue(bias, plan->g.relu);
+    tc_status status = TC_OK;
+    TC_TRY(check(plan, cublasLtMatmulDescCreate(&to->operation, how, CUDA_R_32F), error));
+    TC_TRY(set(plan, to, CUBLASLT_MATMUL_DESC_TRANSA, &of_left, sizeof of_left, error));
+    TC_TRY(set(plan, to, CUBLASLT_MATMUL_DESC_TRANSB, &of_right, sizeof of_right, error));
+    TC_TRY(set(plan, to, CUBLASLT_MATMUL_DESC_EPILOGUE, &ending, sizeof ending, error));
 done:
     return status;
 }
@@ -89,7 +97,7 @@ done:
 }
 
 /* The first algorithm that the heuristic believes in for operands that begin on `alignment` bytes. */
-static tc_status choose(tc_product_plan *plan, uint32_t alignment, cublasLtMatmulAlgo_t *algorithm, tc_error *error) {
+static tc_status choose(const tc_product_plan *plan, bool biased, uint32_t alignment, way *to, tc_error *error) {
     const char *bias = (const char *)tc_cuda_state_of(plan->device)->workspace + alignment; /* never read: an example */
     cublasLtMatmulPreference_t preference = NULL;
     cublasLtMatmulHeuristicResult_t best;
@@ -97,15 +105,32 @@ static tc_status choose(tc_product_plan *plan, uint32_t alignment, cublasLtMatmu
     tc_status status = TC_OK;
     TC_TRY(check(plan, cublasLtMatmulPreferenceCreate(&preference), error));
     TC_TRY(prefer(plan, preference, alignment, error));
-    TC_TRY(set(plan, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias, sizeof bias, error));
+    if (biased) TC_TRY(set(plan, to, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias, sizeof bias, error));
     TC_TRY(check(plan,
-                 cublasLtMatmulAlgoGetHeuristic(tc_cuda_state_of(plan->device)->blas, plan->operation, plan->left,
+                 cublasLtMatmulAlgoGetHeuristic(tc_cuda_state_of(plan->device)->blas, to->operation, plan->left,
                                                 plan->right, plan->result, plan->result, preference, 1, &best, &found),
                  error));
     TC_TRY(check(plan, found ? best.state : CUBLAS_STATUS_NOT_SUPPORTED, error));
-    *algorithm = best.algo;
+    to->algorithm = best.algo;
 done:
     if (preference) cublasLtMatmulPreferenceDestroy(preference);
+    return status;
+}
+
+static void forget(way *to) {
+    if (to->operation) cublasLtMatmulDescDestroy(to->operation);
+    to->operation = NULL;
+}
+
+/* As the precision permits, or else in full, which every precision does. */
+static tc_status find_way(const tc_product_plan *plan, bool bias, uint32_t alignment, way *to, tc_error *error) {
+    const cublasComputeType_t how[] = {computing[plan->device->options.precision], CUBLAS_COMPUTE_32F};
+    tc_status status = TC_FAILED;
+    for (int i = 0; i < 2 && status != TC_OK; i++) {
+        forget(to);
+        status = describe(plan, how[i], bias, to, error);
+        if (status == TC_OK) status = choose(plan, bias, alignment, to, error);
+    }
     return status;
 }
 
@@ -120,9 +145,11 @@ tc_status tc_cuda_product_create(tc_device *device, const tc_product *geometry, 
     TC_TRY(tc_new(&made, 1, sizeof *made, error));
     made->device = device;
     made->g = *geometry;
-    TC_TRY(describe(made, error));
-    TC_TRY(choose(made, sizeof(real), &made->algorithm[ANYWHERE], error));
-    TC_TRY(choose(made, ALIGNED_BYTES, &made->algorithm[ALIGNED], error));
+    TC_TRY(describe_matrices(made, error));
+    for (int bias = 0; bias <= geometry->bias; bias++) {
+        TC_TRY(find_way(made, bias, sizeof(real), &made->way[bias][ANYWHERE], error));
+        TC_TRY(find_way(made, bias, ALIGNED_BYTES, &made->way[bias][ALIGNED], error));
+    }
     device->allocations++;
     *plan = made;
     made = NULL;
@@ -137,33 +164,27 @@ void tc_cuda_product_destroy(tc_device *device, tc_product_plan *plan) {
     if (plan->left) cublasLtMatrixLayoutDestroy(plan->left);
     if (plan->right) cublasLtMatrixLayoutDestroy(plan->right);
     if (plan->result) cublasLtMatrixLayoutDestroy(plan->result);
-    if (plan->operation) cublasLtMatmulDescDestroy(plan->operation);
+    for (int bias = 0; bias < 2; bias++)
+        for (int alignment = 0; alignment < ALIGNMENTS; alignment++) forget(&plan->way[bias][alignment]);
     free(plan);
 }
 
 /* ---- running ---- */
 
-/* The epilogue's vector is part of the descriptor, and may be another at every call. */
-static bool set_bias(tc_product_plan *plan, const void *bias) {
-    const cublasLtEpilogue_t ending = epilogue(bias != NULL, plan->g.relu);
-    return tc_cuda_blas_went(
-               plan->device,
-               cublasLtMatmulDescSetAttribute(plan->operation, CUBLASLT_MATMUL_DESC_EPILOGUE, &ending, sizeof ending),
-               "matrix product") &&
-           tc_cuda_blas_went(
-               plan->device,
-               cublasLtMatmulDescSetAttribute(plan->operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias, sizeof bias),
-               "matrix product");
-}
-
 void tc_cuda_product_run(tc_product_plan *plan, const void *a, const void *b, const void *bias, void *c) {
     tc_cuda_state *state = tc_cuda_state_of(plan->device);
     const float one = 1, beta = plan->g.accumulate ? 1 : 0;
+    const bool biased = plan->g.bias && bias;
     const bool aligned = (((uintptr_t)a | (uintptr_t)b | (uintptr_t)bias | (uintptr_t)c) & (ALIGNED_BYTES - 1)) == 0;
-    if (plan->g.bias && !set_bias(plan, bias)) return;
+    const way *by = &plan->way[biased][aligned ? ALIGNED : ANYWHERE];
+    if (biased) /* it is part of the description, and may be another at every call */
+        tc_cuda_blas_went(
+            plan->device,
+            cublasLtMatmulDescSetAttribute(by->operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias, sizeof bias),
+            "matrix product");
     tc_cuda_blas_went(plan->device,
-                      cublasLtMatmul(state->blas, plan->operation, &one, b, plan->left, a, plan->right, &beta, c,
-                                     plan->result, c, plan->result, &plan->algorithm[aligned ? ALIGNED : ANYWHERE],
-                                     state->workspace, TC_CUDA_WORKSPACE, state->stream),
+                      cublasLtMatmul(state->blas, by->operation, &one, b, plan->left, a, plan->right, &beta, c,
+                                     plan->result, c, plan->result, &by->algorithm, state->workspace, TC_CUDA_WORKSPACE,
+                                     state->stream),
                       "matrix product");
 }

@@ -33,7 +33,7 @@ tc_status tc_cuda_record_begin(tc_device *device, tc_error *error) {
     const cudaError_t begun = cudaStreamBeginCapture(state->stream, cudaStreamCaptureModeThreadLocal);
     if (begun != cudaSuccess)
         TC_RAISE(TC_FAILED, "device cuda:%d: recording: %s", device->options.index, cudaGetErrorString(begun));
-    state->recording = true;
+    device->recording = true;
     state->refused = false;
 done:
     return status;
@@ -59,7 +59,7 @@ tc_status tc_cuda_record_end(tc_device *device, tc_recording **recording, tc_err
     if (state->refused) TC_RAISE(TC_FAILED, "device cuda:%d: %s", device->options.index, state->refusal);
     *recording = made;
 done:
-    state->recording = state->refused = false;
+    device->recording = state->refused = false;
     if (graph) cudaGraphDestroy(graph);
     if (status != TC_OK) {
         cudaGetLastError(); /* the refusal's */

@@ -22,6 +22,7 @@
 
 enum {
     TC_ROWS_GROUP = 8,     /* rows whose sum is kept in single precision */
+    TC_ROWS_ALONE = 32,    /* rows of a thread, at most, for which a second kernel would take longer than they do */
     TC_ROWS_LANES = 32,    /* vectors of a block side by side, at most */
     TC_ROWS_RESIDENT = 3,  /* blocks that sum on a multiprocessor: leaves a thread 80 registers */
     TC_ROWS_SUMMING = 384, /* blocks that make parts of a sum, at most: 128 multiprocessors full */
@@ -209,6 +210,23 @@ static __global__ void __launch_bounds__(TC_THREADS, TC_ROWS_RESIDENT)
     }
 }
 
+/* The same where there is one part: it tells at once. */
+template <int V, template <int> class F, class A, class T>
+static __global__ void __launch_bounds__(TC_THREADS, TC_ROWS_RESIDENT)
+    tc_cuda_columns_alone_kernel(tc_cuda_cut cut, A a, T tell) {
+    enum { SUMS = F<V>::SUMS };
+    const tc_cuda_place p = tc_cuda_place_of(cut, V);
+    double total[SUMS][V] = {{0}};
+    tc_cuda_walk<V, F<V>>(cut, p, a, total);
+    for (int s = 0; s < SUMS; s++) tc_cuda_over_slots<V>(cut, p, total[s]);
+    if (p.slot > 0 || p.channel >= cut.c) return;
+    for (int v = 0; v < V; v++) {
+        double of_channel[SUMS];
+        for (int s = 0; s < SUMS; s++) of_channel[s] = total[s][v];
+        tell(a, p.channel + v, of_channel);
+    }
+}
+
 /* A block adds the parts of four channels, which lie together, and tells: tell(a, channel, total [SUMS]). */
 template <int SUMS, class T, class A>
 static __global__ void tc_cuda_tell_kernel(int parts, int c, A a, T tell, const double *partial) {
@@ -232,6 +250,12 @@ static __global__ void tc_cuda_tell_kernel(int parts, int c, A a, T tell, const 
 template <int V, template <int> class F, class A, class T>
 static void tc_cuda_columns_by(tc_device *device, int rows, int c, const char *what, const A &a, T tell) {
     enum { SUMS = F<V>::SUMS };
+    const tc_cuda_cut whole = tc_cuda_cut_at(rows, c, V, rows);
+    if (rows <= whole.slots * TC_ROWS_ALONE) {
+        const auto alone = tc_cuda_columns_alone_kernel<V, F, A, T>;
+        TC_LAUNCH(device, what, alone, tc_cuda_cut_blocks(whole), TC_THREADS, whole, a, tell);
+        return;
+    }
     const tc_cuda_cut cut = tc_cuda_cut_into(rows, c, V, TC_ROWS_SUMMING);
     double *partial = (double *)tc_cuda_state_of(device)->room;
     /* 384 blocks of 128 channels each, or one part: up to a million channels fit */

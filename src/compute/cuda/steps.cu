@@ -39,8 +39,16 @@ static __device__ int first_largest(int count, const real *row) {
     return best;
 }
 
-/* One block: a warp looks at an image at a time. Sums are rounded as the host would, not fused. */
-static __global__ void tally_kernel(int n, int classes, const real *logits, const int32_t *labels, const double *total,
+/* Of a batch, by one block; in thread 0. */
+static __device__ double batch_sum(int n, const real *values) {
+    double sum = 0;
+    for (int i = (int)threadIdx.x; i < n; i += (int)blockDim.x) sum += (double)values[i];
+    return tc_cuda_block_sum(sum);
+}
+
+/* One block, because a batch is small and another kernel would take longer than it does: a warp looks at an image at a
+ * time. Sums are rounded as the host would, not fused. */
+static __global__ void tally_kernel(int n, int classes, const real *logits, const int32_t *labels, const real *values,
                                     tc_count *count) {
     const int lane = (int)threadIdx.x % TC_WARP, warp = (int)threadIdx.x / TC_WARP, warps = (int)blockDim.x / TC_WARP;
     int right = 0;
@@ -49,27 +57,23 @@ static __global__ void tally_kernel(int n, int classes, const real *logits, cons
         right += lane == 0 && answer == labels[i];
     }
     right = tc_cuda_block_sum(right);
+    const double total = batch_sum(n, values);
     if (threadIdx.x > 0) return;
     count->correct += right;
-    count->loss = __dadd_rn(count->loss, __dmul_rn(*total / n, (double)n));
+    count->loss = __dadd_rn(count->loss, __dmul_rn(total / n, (double)n));
     count->steps++;
 }
 
 void tc_cuda_tally(tc_device *device, const tc_loss *loss, const void *value, tc_count *count) {
-    const real *values = (const real *)value, *logits = (const real *)loss->logits;
-    double *total = tc_cuda_state_of(device)->partials + TC_CUDA_PARTS;
-    tc_cuda_total(
-        device, (size_t)loss->n, "tally", [=] __device__(size_t i) { return (double)values[i]; }, total);
-    TC_LAUNCH(device, "tally", tally_kernel, 1u, TC_THREADS, loss->n, loss->classes, logits, loss->labels, total,
-              count);
+    TC_LAUNCH(device, "tally", tally_kernel, 1u, TC_THREADS, loss->n, loss->classes, (const real *)loss->logits,
+              loss->labels, (const real *)value, count);
+}
+
+static __global__ void watch_kernel(int n, const real *values, tc_count *count) {
+    const double total = batch_sum(n, values);
+    if (threadIdx.x == 0 && !isfinite(total)) count->loss = NAN;
 }
 
 void tc_cuda_watch(tc_device *device, size_t n, const void *value, tc_count *count) {
-    const real *values = (const real *)value;
-    double *total = tc_cuda_state_of(device)->partials + TC_CUDA_PARTS;
-    tc_cuda_total(
-        device, n, "watch", [=] __device__(size_t i) { return (double)values[i]; }, total);
-    tc_cuda_each(device, 1, "watch", [=] __device__(size_t) {
-        if (!isfinite(*total)) count->loss = NAN;
-    });
+    TC_LAUNCH(device, "watch", watch_kernel, 1u, TC_THREADS, (int)n, (const real *)value, count);
 }

@@ -13,40 +13,37 @@ void tc_cuda_uniform_paced(tc_device *device, size_t count, const tc_pace *pace,
     });
 }
 
-/* ---- along directions whose length only the device knows: one thread makes the factors of the sums, and leaves them
- * where those were ---- */
-
-static double *dot_on_device(tc_device *device, const char *what, size_t count, const real *x, const real *y,
-                             int which) {
-    double *at = tc_cuda_state_of(device)->partials + TC_CUDA_PARTS + which;
-    tc_cuda_total(
-        device, count, what, [=] __device__(size_t i) { return (double)x[i] * (double)y[i]; }, at);
-    return at;
-}
+/* ---- along directions whose length only the device knows: who is told the sums makes the factors of them ---- */
 
 void tc_cuda_ascend(tc_device *device, size_t count, double rho, const void *g, const void *x, void *y) {
     const real *slope = (const real *)g, *from = (const real *)x;
     real *to = (real *)y;
-    double *factor = dot_on_device(device, "ascend", count, slope, slope, 0);
-    tc_cuda_each(device, 1, "ascend", [=] __device__(size_t) {
-        const double norm = sqrt(*factor);
-        *factor = norm == 0 ? 0 : rho / norm;
-    });
+    double *factor = tc_cuda_state_of(device)->partials + TC_CUDA_PARTS;
+    tc_cuda_sums<1>(
+        device, count, "ascend",
+        [=] __device__(size_t i, double(&sum)[1]) { sum[0] += (double)slope[i] * (double)slope[i]; },
+        [=] __device__(const double(&square)[1]) { *factor = square[0] == 0 ? 0 : rho / sqrt(square[0]); });
     tc_cuda_each(device, count, "ascend", [=] __device__(size_t i) { to[i] = from[i] + (real)*factor * slope[i]; });
 }
 
+/* The sums are ⟨t, g⟩ and ‖g‖², the factors those of t and g in u. */
 void tc_cuda_cosine(tc_device *device, size_t count, double norm, const void *t, const void *g, void *u, double *phi) {
     const real *target = (const real *)t, *own = (const real *)g;
     real *to = (real *)u;
-    double *along_t = dot_on_device(device, "cosine", count, target, own, 0);
-    double *along_g = dot_on_device(device, "cosine", count, own, own, 1);
-    tc_cuda_each(device, 1, "cosine", [=] __device__(size_t) {
-        const double dot = *along_t, size = sqrt(*along_g), both = norm * size;
-        const bool vanished = !(norm > 0) || !(size > 0);
-        *phi += vanished ? 1 : 1 - dot / both;
-        *along_t = vanished ? 0 : -1 / both;
-        *along_g = vanished ? 0 : dot / (both * size * size);
-    });
+    double *along_t = tc_cuda_state_of(device)->partials + TC_CUDA_PARTS, *along_g = along_t + 1;
+    tc_cuda_sums<2>(
+        device, count, "cosine",
+        [=] __device__(size_t i, double(&sum)[2]) {
+            sum[0] += (double)target[i] * (double)own[i];
+            sum[1] += (double)own[i] * (double)own[i];
+        },
+        [=] __device__(const double(&sum)[2]) {
+            const double dot = sum[0], size = sqrt(sum[1]), both = norm * size;
+            const bool vanished = !(norm > 0) || !(size > 0);
+            *phi += vanished ? 1 : 1 - dot / both;
+            *along_t = vanished ? 0 : -1 / both;
+            *along_g = vanished ? 0 : dot / (both * size * size);
+        });
     if (u)
         tc_cuda_each(device, count, "cosine",
                      [=] __device__(size_t i) { to[i] = (real)*along_t * target[i] + (real)*along_g * own[i]; });

@@ -71,21 +71,32 @@ void tc_cuda_uniform(tc_device *device, size_t count, tc_stream stream, double l
 
 /* ---- sums, which the host waits for ---- */
 
+typedef double one_sum[1];
+
+struct keep_sum {
+    double *at;
+
+    __device__ void operator()(const one_sum &total) const {
+        *at = total[0];
+    }
+};
+
 template <class F> static double total(tc_device *device, size_t count, const char *what, F f) {
     double *at = tc_cuda_state_of(device)->partials + TC_CUDA_PARTS, result;
-    tc_cuda_total(device, count, what, f, at);
+    tc_cuda_sums<1>(device, count, what, f, keep_sum{at});
     tc_cuda_download_bytes(device, &result, at, sizeof result);
     return result;
 }
 
 double tc_cuda_sum(tc_device *device, size_t count, const void *x) {
     const real *from = (const real *)x;
-    return total(device, count, "sum", [=] __device__(size_t i) { return (double)from[i]; });
+    return total(device, count, "sum", [=] __device__(size_t i, one_sum & sum) { sum[0] += (double)from[i]; });
 }
 
 double tc_cuda_dot(tc_device *device, size_t count, const void *x, const void *y) {
     const real *p = (const real *)x, *q = (const real *)y;
-    return total(device, count, "dot", [=] __device__(size_t i) { return (double)p[i] * (double)q[i]; });
+    return total(device, count, "dot",
+                 [=] __device__(size_t i, one_sum & sum) { sum[0] += (double)p[i] * (double)q[i]; });
 }
 
 /* The largest of a block's |x|; NaN wins over every number, so that a diverged vector is noticed. */
@@ -120,6 +131,9 @@ double tc_cuda_sum_power(tc_device *device, size_t count, double p, const void *
     const real *from = (const real *)x;
     if (isinf(p)) return largest(device, count, from);
     if (p == 2) return tc_cuda_dot(device, count, x, x);
-    if (p == 1) return total(device, count, "sum_power", [=] __device__(size_t i) { return fabs((double)from[i]); });
-    return total(device, count, "sum_power", [=] __device__(size_t i) { return pow(fabs((double)from[i]), p); });
+    if (p == 1)
+        return total(device, count, "sum_power",
+                     [=] __device__(size_t i, one_sum & sum) { sum[0] += fabs((double)from[i]); });
+    return total(device, count, "sum_power",
+                 [=] __device__(size_t i, one_sum & sum) { sum[0] += pow(fabs((double)from[i]), p); });
 }

@@ -104,6 +104,12 @@ static int what_goes_on(void) {
     return 0;
 }
 
+/* The same without a pool. */
+static int what_has_no_pool(void) {
+    setenv("TOCSIN_EMULATED_POOLLESS", "1", 1);
+    return what_goes_on();
+}
+
 static int after_a_fork(void) {
     tc_device_facts facts;
     tc_error error = {0};
@@ -125,10 +131,12 @@ static int before_a_fork(void) {
 APART(what_there_is)
 APART(what_fails)
 APART(what_goes_on)
+APART(what_has_no_pool)
 APART(before_a_fork)
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_what_there_is), cmocka_unit_test(test_what_fails),
-                                       cmocka_unit_test(test_what_goes_on), cmocka_unit_test(test_before_a_fork)};
+                                       cmocka_unit_test(test_what_goes_on), cmocka_unit_test(test_what_has_no_pool),
+                                       cmocka_unit_test(test_before_a_fork)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -42,6 +42,7 @@ static int as_usual(void **state) {
     unsetenv("TOCSIN_EMULATED_FAILURE");
     unsetenv("TOCSIN_EMULATED_UNFUSED");
     unsetenv("TOCSIN_EMULATED_MIXED");
+    unsetenv("TOCSIN_EMULATED_HUNGRY");
     return 0;
 }
 
@@ -311,6 +312,29 @@ static void test_plans_take_turns(void **state) {
     tc_device_close(reference);
 }
 
+/* An algorithm that needs more than the device's workspace has it from the plan, and keeps it apart from what the plan
+ * converts. */
+static void test_more_workspace(void **state) {
+    (void)state;
+    tc_device *reference = opened("reference", TC_F32_MATHS, false);
+    numbers expected = computed(reference, &row, false, false);
+    for (int precision = TC_F32_MATHS; precision <= TC_BF16_MATHS; precision++) {
+        for (int fastest = 0; fastest < 2; fastest++) {
+            tc_device *device = opened("cuda", (tc_precision)precision, fastest);
+            const size_t before = device->bytes;
+            setenv("TOCSIN_EMULATED_HUNGRY", "1", 1);
+            numbers all = computed(device, &row, false, false);
+            for (int which = 0; which < PRODUCT; which++) assert_true(error_of(&all, &expected, which) < 1e-2);
+            assert_int_equal(device->bytes, before);
+            drop(&all);
+            tc_device_close(device);
+            as_usual(NULL);
+        }
+    }
+    drop(&expected);
+    tc_device_close(reference);
+}
+
 /* ---- failures ---- */
 
 static void one_line(const tc_error *error, const char *expected) {
@@ -426,6 +450,7 @@ int main(void) {
         cmocka_unit_test_teardown(test_channels_alone, as_usual),
         cmocka_unit_test_teardown(test_precision, as_usual),
         cmocka_unit_test_teardown(test_plans_take_turns, as_usual),
+        cmocka_unit_test_teardown(test_more_workspace, as_usual),
         cmocka_unit_test_teardown(test_plans_that_fail, as_usual),
         cmocka_unit_test_teardown(test_runs_that_fail, as_usual),
         cmocka_unit_test_teardown(test_libraries_that_do_not_open, as_usual),

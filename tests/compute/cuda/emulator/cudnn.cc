@@ -92,6 +92,12 @@ const algorithm *find(const asked &a, int number) {
     return nullptr;
 }
 
+/* TOCSIN_EMULATED_HUNGRY: tensors are turned about before they are taken, in so much memory more. */
+size_t needed(const algorithm &by) {
+    const size_t turned = getenv("TOCSIN_EMULATED_HUNGRY") ? (size_t)257 << 20 : 0;
+    return by.workspace + turned;
+}
+
 template <class Performance>
 cudnnStatus_t list(const asked &a, int wanted, int *count, Performance *found, size_t limit) {
     const cudnnStatus_t fit = judge(a);
@@ -102,9 +108,9 @@ cudnnStatus_t list(const asked &a, int wanted, int *count, Performance *found, s
         Performance &p = found[(*count)++];
         memset(&p, 0, sizeof p);
         p.algo = (decltype(p.algo))by.number;
-        p.status = able(a, by) && by.workspace <= limit ? CUDNN_STATUS_SUCCESS : CUDNN_STATUS_NOT_SUPPORTED;
+        p.status = able(a, by) && needed(by) <= limit ? CUDNN_STATUS_SUCCESS : CUDNN_STATUS_NOT_SUPPORTED;
         p.time = p.status == CUDNN_STATUS_SUCCESS ? (float)*count : -1;
-        p.memory = by.workspace;
+        p.memory = needed(by);
         p.determinism = by.deterministic ? CUDNN_DETERMINISTIC : CUDNN_NON_DETERMINISTIC;
         p.mathType = a.how.math;
     }
@@ -134,7 +140,7 @@ cudnnStatus_t workspace_of(const asked &a, int number, size_t *bytes) {
     const algorithm *by = find(a, number);
     if (fit != CUDNN_STATUS_SUCCESS) return fit;
     if (!by) return CUDNN_STATUS_NOT_SUPPORTED;
-    *bytes = by->workspace;
+    *bytes = needed(*by);
     return CUDNN_STATUS_SUCCESS;
 }
 
@@ -145,17 +151,17 @@ bool uneven(const void *pointer) {
 }
 
 cudnnStatus_t run(const char *name, cudnnHandle_t handle, const asked &a, int number, tc_emulated_call call,
-                  const void *workspace, size_t bytes) {
+                  void *workspace, size_t bytes) {
     if (tc_emulator_fails(name)) return CUDNN_STATUS_EXECUTION_FAILED;
     const cudnnStatus_t fit = judge(a);
     const algorithm *by = find(a, number);
     if (fit != CUDNN_STATUS_SUCCESS) return fit;
     if (!by) return CUDNN_STATUS_NOT_SUPPORTED;
-    if (!call.in || !call.weights || !call.out || (by->workspace && !workspace))
-        return CUDNN_STATUS_BAD_PARAM_NULL_POINTER;
+    const size_t need = needed(*by);
+    if (!call.in || !call.weights || !call.out || (need && !workspace)) return CUDNN_STATUS_BAD_PARAM_NULL_POINTER;
     if (uneven(call.in) || uneven(call.weights) || uneven(call.out) || uneven(call.bias) || uneven(workspace))
         return CUDNN_STATUS_BAD_PARAM_MISALIGNED_POINTER;
-    if (bytes < by->workspace) return CUDNN_STATUS_BAD_PARAM_SIZE_INSUFFICIENT;
+    if (bytes < need) return CUDNN_STATUS_BAD_PARAM_SIZE_INSUFFICIENT;
     tc_emulator_count(tc_emulator_tally.convolutions);
     tc_emulator_count(tc_emulator_tally.fused, call.relu);
     tc_emulator_count(tc_emulator_tally.nondeterministic, !by->deterministic);
@@ -168,6 +174,7 @@ cudnnStatus_t run(const char *name, cudnnHandle_t handle, const asked &a, int nu
     call.bits_lost = a.operands() == CUDNN_DATA_FLOAT && a.how.math != CUDNN_FMA_MATH ? 13 : 0;
     const int sense = a.sense;
     tc_emulator_queue(handle->stream, [=] {
+        if (need) memset(workspace, 0xff, need); /* it is the call's to write to, all of it */
         (sense == FORWARD ? tc_emulated_forward : sense == DATA ? tc_emulated_data : tc_emulated_gradient)(call);
     });
     return CUDNN_STATUS_SUCCESS;

@@ -88,6 +88,10 @@ bool shall_fail() {
     return ++launches == which && (*end != '@' || atoi(end + 1) == chosen);
 }
 
+bool poolless() {
+    return getenv("TOCSIN_EMULATED_POOLLESS");
+}
+
 } // namespace
 
 struct tc_emulated_stream {
@@ -95,6 +99,7 @@ struct tc_emulated_stream {
     std::vector<work> queue;
     bool capturing = false, broken = false;
     std::vector<work> captured;
+    std::multimap<size_t, size_t> spare; /* bytes → offset: given back in this stream's order */
 };
 
 struct tc_emulated_graph {
@@ -209,6 +214,8 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned) {
 
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
     drain(stream);
+    const alone here(machine);
+    device.spare.insert(stream->spare.begin(), stream->spare.end());
     delete stream;
     return cudaSuccess;
 }
@@ -224,40 +231,77 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
 
 /* ---- memory ---- */
 
-cudaError_t cudaMallocAsync(void **memory, size_t bytes, cudaStream_t stream) {
-    const alone here(machine);
-    const size_t size = (bytes + LINE - 1) / LINE * LINE;
-    if (standing() != cudaSuccess) return last;
-    if (stream->capturing) return stream->broken = true, fails(cudaErrorStreamCaptureUnsupported);
-    device.make();
-    size_t at;
-    const auto found = device.spare.lower_bound(size);
-    if (found != device.spare.end() && found->first < 2 * size) {
-        at = found->second;
-        device.taken[at] = found->first;
-        device.spare.erase(found);
-    } else {
-        if (bytes > DEVICE_BYTES || device.top + size > DEVICE_BYTES) return fails(cudaErrorMemoryAllocation);
-        at = device.top;
-        device.top += size;
-        device.taken[at] = size;
-    }
-    *memory = device.base + at;
-    return size > (1u << 20) ? cudaSuccess
-                             : cudaMemsetAsync(*memory, 0xff, size, stream); /* NaN, where that is cheap */
+cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int) {
+    if (attribute != cudaDevAttrMemoryPoolsSupported) return fails(cudaErrorInvalidValue);
+    *value = !poolless();
+    return cudaSuccess;
 }
 
-cudaError_t cudaFreeAsync(void *memory, cudaStream_t stream) {
-    const alone here(machine);
-    if (stream->capturing) return stream->broken = true, fails(cudaErrorStreamCaptureUnsupported);
+static size_t rounded(size_t bytes) {
+    return (bytes + LINE - 1) / LINE * LINE;
+}
+
+/* From what was given back there, if it is not much too large. */
+static bool take_spare(std::multimap<size_t, size_t> &spare, size_t size, void **memory) {
+    const auto found = spare.lower_bound(size);
+    if (found == spare.end() || found->first >= 2 * size) return false;
+    device.taken[found->second] = found->first;
+    *memory = device.base + found->second;
+    spare.erase(found);
+    return true;
+}
+
+static cudaError_t take_new(size_t bytes, void **memory) {
+    const size_t size = rounded(bytes);
+    device.make();
+    if (bytes > DEVICE_BYTES || device.top + size > DEVICE_BYTES) return fails(cudaErrorMemoryAllocation);
+    device.taken[device.top] = size;
+    *memory = device.base + device.top;
+    device.top += size;
+    return cudaSuccess;
+}
+
+static cudaError_t give_back(std::multimap<size_t, size_t> &spare, void *memory) {
     const auto found = device.taken.find((size_t)((char *)memory - device.base));
     if (!device.holds(memory) || found == device.taken.end()) return fails(cudaErrorInvalidValue);
-    device.spare.emplace(found->second, found->first); /* the stream's order keeps who comes next behind */
+    spare.emplace(found->second, found->first);
     device.taken.erase(found);
     return cudaSuccess;
 }
 
+cudaError_t cudaMalloc(void **memory, size_t bytes) {
+    const alone here(machine);
+    if (standing() != cudaSuccess) return last;
+    return take_spare(device.spare, rounded(bytes), memory) ? cudaSuccess : take_new(bytes, memory);
+}
+
+cudaError_t cudaFree(void *memory) {
+    const alone here(machine);
+    return give_back(device.spare, memory);
+}
+
+cudaError_t cudaMallocAsync(void **memory, size_t bytes, cudaStream_t stream) {
+    const alone here(machine);
+    if (poolless()) return fails(cudaErrorInvalidValue);
+    if (stream->capturing) return stream->broken = true, fails(cudaErrorStreamCaptureUnsupported);
+    if (standing() != cudaSuccess) return last;
+    const cudaError_t status =
+        take_spare(stream->spare, rounded(bytes), memory) ? cudaSuccess : cudaMalloc(memory, bytes);
+    return status != cudaSuccess || bytes > (1u << 20)
+               ? status
+               : cudaMemsetAsync(*memory, 0xff, bytes, stream); /* NaN, where that is cheap */
+}
+
+/* What this stream still has to do with it is behind nobody but this stream's next owner. */
+cudaError_t cudaFreeAsync(void *memory, cudaStream_t stream) {
+    const alone here(machine);
+    if (poolless()) return fails(cudaErrorInvalidValue);
+    if (stream->capturing) return stream->broken = true, fails(cudaErrorStreamCaptureUnsupported);
+    return give_back(stream->spare, memory);
+}
+
 cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t *pool, int) {
+    if (poolless()) return fails(cudaErrorInvalidValue);
     *pool = nullptr;
     return cudaSuccess;
 }
