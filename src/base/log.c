@@ -15,8 +15,10 @@ tc_verbosity tc_log_verbosity(void) {
 
 static void line(tc_verbosity least, const char *format, va_list list) {
     if (chosen < least) return;
+    flockfile(stderr); /* a line is one, whoever else of this process has something to say */
     vfprintf(stderr, format, list);
     fputc('\n', stderr);
+    funlockfile(stderr);
 }
 
 void tc_log(const char *format, ...) {

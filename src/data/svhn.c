@@ -10,6 +10,7 @@
 #include <matio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <threads.h>
 #include <zlib.h>
 
 enum { SIDE = 32, PLANE = SIDE * SIDE, PIXELS = 3 * PLANE, DIGITS = 10 };
@@ -73,6 +74,11 @@ static void say_nothing(int level, char *message) {
     (void)message;
 }
 
+/* libmatio keeps this for the whole process. */
+static void hush(void) {
+    Mat_LogInitFunc("tocsin", say_nothing);
+}
+
 /* The data of `name`, which must have the shape that is asked for; shape[d] = 0: any. The last dimension that may be
  * anything is the number of samples, which `inflated` bytes must be enough for. */
 static tc_status read_variable(mat_t *mat, const char *path, const char *name, int rank, const size_t *shape,
@@ -124,6 +130,7 @@ static tc_status take_labels(const char *path, const matvar_t *y, tc_split *spli
 static tc_status read_split(const char *folder, const char *name, const tc_dataset *dataset, tc_split *split,
                             tc_error *error) {
     static const size_t image_shape[4] = {SIDE, SIDE, 3, 0}, label_shape[2] = {0, 1};
+    static once_flag hushed = ONCE_FLAG_INIT;
     enum { MOST_INFLATION = 1040 }; /* no deflated byte becomes more than 1032 */
     tc_status status = TC_OK;
     char path[TC_PATH_SIZE];
@@ -132,7 +139,7 @@ static tc_status read_split(const char *folder, const char *name, const tc_datas
     matvar_t *x = NULL, *y = NULL;
     TC_TRY(tc_path_format(path, error, "%s/%s", folder, name));
     TC_TRY(check_whole(path, &size, error));
-    Mat_LogInitFunc("tocsin", say_nothing);
+    call_once(&hushed, hush);
     mat = Mat_Open(path, MAT_ACC_RDONLY);
     if (!mat) TC_RAISE(TC_INVALID, "%s: not a MAT file of version 5; fetch it again", path);
     TC_TRY(read_variable(mat, path, "X", 4, image_shape, size * MOST_INFLATION, &x, error));

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <math.h>
 #include <omp.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,9 +20,12 @@ static tc_status check_size(size_t count, int width, tc_error *error) {
 /* ---- singular vectors ---- */
 
 /* How LAPACK's implementations with threads of their own are told to use one. Which of them is there is decided when
- * the program is started (Debian's alternatives), so they are looked up rather than linked. */
+ * the program is started (Debian's alternatives), so they are looked up rather than linked. They take it for the whole
+ * process, and do not all bear two who tell them at once. */
 static void keep_to_one_thread(void) {
+    static pthread_mutex_t telling = PTHREAD_MUTEX_INITIALIZER;
     static const char *const names[] = {"openblas_set_num_threads", "flexiblas_set_num_threads"};
+    pthread_mutex_lock(&telling);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         union {
             void *found;
@@ -29,6 +33,7 @@ static void keep_to_one_thread(void) {
         } symbol = {.found = dlsym(RTLD_DEFAULT, names[i])};
         if (symbol.found) symbol.set(1);
     }
+    pthread_mutex_unlock(&telling);
 }
 
 /* a [count][width] is a matrix of `count` columns to LAPACK, so its right singular vectors are the left ones here.

@@ -26,16 +26,24 @@ checks=$((checks + 1))
 TOCSIN_CUDA_PLUGIN=$lent
 
 # ---- workers take turns; how many there are and on which GPU changes nothing ----
+# taken LOG: GPU and precision of each device that was opened; homes LOG: for each process, its GPU and its threads
+taken() { cut -d ' ' -f 1,2 "$1" | sort | tr '\n' ,; }
+homes() { sort -u "$1" | awk '{n[$3 " " $1]++} END {for (h in n) {split(h, p, " "); print p[2] "x" n[h]}}' | sort | tr '\n' ,; }
 holds 'one GPU' env LENT_LOG=log1 "$tocsin" run "$spec" $short --device cuda --out gpu1 --quiet
 checks=$((checks + 1))
-[ "$(sort -u log1)" = '0 0' ] && [ "$(wc -l <log1)" = 1 ] || { fail 'one GPU is one job'; cat log1; }
+[ "$(taken log1)" = '0 0,' ] && [ "$(wc -l <log1)" = 1 ] || { fail 'one GPU is one job'; cat log1; }
 holds 'three GPUs' env LENT_GPUS=3 LENT_LOG=log3 "$tocsin" run "$spec" $short --device cuda --precision tf32 --out gpu3 --quiet
 checks=$((checks + 1))
-[ "$(sort log3 | tr '\n' ,)" = '0 1,1 1,2 1,' ] || { fail 'a job for each GPU'; cat log3; }
+[ "$(taken log3)" = '0 1,1 1,2 1,' ] && [ "$(homes log3)" = 0x1,1x1,2x1, ] || { fail 'a job for each GPU'; cat log3; }
 holds 'four jobs on two' env LENT_GPUS=2 LENT_LOG=log4 "$tocsin" run "$spec" $short --device cuda --jobs 4 --out jobs4 --quiet
 checks=$((checks + 1))
-[ "$(sort log4 | tr '\n' ,)" = '0 0,0 0,1 0,1 0,' ] || { fail 'four jobs on two GPUs'; cat log4; }
+[ "$(taken log4)" = '0 0,0 0,1 0,1 0,' ] && [ "$(homes log4)" = 0x2,1x2, ] || { fail 'four jobs on two GPUs'; cat log4; }
 same 'jobs on several GPUs' gpu1 jobs4
+holds 'three jobs on one' env LENT_LOG=log5 "$tocsin" run "$spec" $short --device cuda --jobs 3 --out jobs3 --quiet
+holds 'three jobs on the second' env LENT_GPUS=2 LENT_LOG=log6 "$tocsin" run "$spec" $short --device cuda --gpu 1 --jobs 3 --out jobs3b --quiet
+checks=$((checks + 1))
+[ "$(homes log5)" = 0x3, ] && [ "$(homes log6)" = 1x3, ] || { fail 'three jobs on one GPU'; cat log5 log6; }
+same 'jobs on one GPU' gpu1 jobs3
 checks=$((checks + 1))
 grep -q '"gpu": "2 lent GPUs"' jobs4/results.json && grep -q '2 lent GPUs' jobs4/report.html || fail 'the GPU is in the results'
 
@@ -65,6 +73,43 @@ for patience in 1 2 4; do
     [ $status = 0 ] && grep -q '^tocsin: worker 2 died at .* of: device cuda:1: gone; 1 of 2 are left$' err.txt || { fail "a failed GPU: status $status"; cat err.txt; }
     same "a GPU that fails after $patience" gpu1 fault$patience
 done
+
+# ---- and where several share it: all of them end, or their process dies, and the others do what they were at ----
+# ended OUT GPUS JOBS PATIENCE: a run in which GPU number $fault goes; its messages are in err.txt
+fault=1
+ended() {
+    checks=$((checks + 1))
+    LENT_GPUS=$2 LENT_FAULT=$fault LENT_PATIENCE=$4 "$tocsin" run "$spec" $short --device cuda --jobs "$3" --out "$1" >out.txt 2>err.txt
+}
+gone() { grep -Ec "^tocsin: worker ($1) died at .*; [0-9]+ of [0-9]+ are left\$" err.txt; }
+ended mates 2 4 2
+status=$?
+[ $status = 0 ] && [ "$(gone '2|4')" = 2 ] && [ "$(gone '1|3')" = 0 ] && grep -q ' of: device cuda:1: gone; 2 of 4 are left$' err.txt ||
+    { fail "a failed GPU with two workers: status $status"; cat err.txt; }
+same 'a GPU that fails under two workers' gpu1 mates
+for patience in 1 4; do
+    LENT_CRASH=1 ended crash$patience 2 6 $patience
+    status=$?
+    [ $status = 0 ] && [ "$(gone '2|4|6')" = 3 ] && [ "$(gone '1|3|5')" = 0 ] || { fail "a process that dies: status $status"; cat err.txt; }
+    same "a process that dies after $patience" gpu1 crash$patience
+done
+# What one worker dies at is given to idle ones of the same GPU first, which end as well: that is one death.
+fault=0 ended bounced 2 10 1
+status=$?
+[ $status = 0 ] && [ "$(gone '1|3|5|7|9')" -gt 2 ] || { fail "a failed GPU with five workers: status $status"; cat err.txt; }
+same 'a GPU that fails under five workers' gpu1 bounced
+# Who was twice beside a crash is not to blame for it, yet: two of three processes die, the third does all.
+LENT_CRASH=1 LENT_FAULTS=2 ended beside 3 9 1
+status=$?
+[ $status = 0 ] && [ "$(gone '2|3|5|6|8|9')" = 6 ] || { fail "two processes that die: status $status"; cat err.txt; }
+same 'two processes that die' gpu1 beside
+
+checks=$((checks + 1))
+LENT_FAULT=0 LENT_PATIENCE=3 "$tocsin" run "$spec" $short --device cuda --jobs 2 --out both >out.txt 2>err.txt
+status=$?
+[ $status = 1 ] && tail -n 1 err.txt | grep -q '^tocsin: the last worker died at .* of: device cuda:0: gone; look for what killed them' || { fail "the only GPU of two jobs: status $status"; cat err.txt; }
+holds 'goes on, two on one' "$tocsin" run "$spec" $short --device cuda --jobs 2 --out both --resume --quiet
+same 'a GPU that failed under two workers changes nothing' gpu1 both
 checks=$((checks + 1))
 LENT_FAULT=0 LENT_PATIENCE=3 "$tocsin" run "$spec" $short --device cuda --out all >out.txt 2>err.txt
 status=$?
@@ -82,7 +127,7 @@ export OMPI_MCA_btl_vader_single_copy_mechanism=none ASAN_OPTIONS=detect_leaks=0
 export LENT_GPUS=2
 holds 'ranks' env LENT_LOG=ranks "$mpirun" -n 4 "$tocsin" run "$spec" $short --device cuda --out mpi --quiet
 checks=$((checks + 1))
-[ "$(sort ranks | tr '\n' ,)" = '0 0,0 0,1 0,' ] || { fail 'ranks take turns'; cat ranks; }
+[ "$(taken ranks)" = '0 0,0 0,1 0,' ] && [ "$(homes ranks)" = 0x1,0x1,1x1, ] || { fail 'ranks take turns'; cat ranks; }
 same 'ranks on two GPUs' gpu1 mpi
 checks=$((checks + 1))
 LENT_FAULT=1 LENT_PATIENCE=2 timeout 60 "$mpirun" -n 3 "$tocsin" run "$spec" $short --device cuda --out mpifault >out.txt 2>err.txt

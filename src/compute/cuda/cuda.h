@@ -3,6 +3,10 @@
  * Everything a device is asked to do goes into one stream, in order, and most of it has not happened yet when the call
  * returns; only what gives numbers back (download, sum, dot) waits. Activations are plain NHWC. Reals are floats.
  *
+ * Several devices may be used side by side, each by the thread that has opened it, on one GPU or on several: they share
+ * nothing but the process's context, whose failure is everybody's. No call waits for the whole GPU but for what
+ * gives memory back where there is no pool.
+ *
  * Read by C (gcc) and by CUDA (nvcc). */
 #ifndef TC_COMPUTE_CUDA_H
 #define TC_COMPUTE_CUDA_H

@@ -1,6 +1,6 @@
 /* crew.h — who does the work of a study. The runner hands phases to workers and takes what comes out; a crew hides
- * whether a worker is this process (here.c), a forked one or an MPI rank (remote.c). Workers never see the
- * store. */
+ * whether a worker is this process (here.c), a forked one or an MPI rank (remote.c), or one of several that live in a
+ * forked process (home.c). Workers never see the store. */
 #ifndef TC_EXPERIMENT_CREW_CREW_H
 #define TC_EXPERIMENT_CREW_CREW_H
 
@@ -33,7 +33,7 @@ typedef struct tc_event {
 
 typedef struct tc_crew tc_crew;
 struct tc_crew {
-    int workers;
+    int workers, processes; /* worker w lives in process w mod processes */
     /* Gives an idle worker a phase and the blobs of its needs, which are used up before it returns. A worker that is
      * gone is told by `receive`. */
     tc_status (*send)(tc_crew *crew, int worker, int phase, const tc_blob *input, tc_error *error);
@@ -48,6 +48,9 @@ tc_status tc_crew_here(const tc_crew_job *job, tc_crew **crew, tc_error *error);
 tc_status tc_crew_remote(const tc_crew_job *job, tc_line *line, tc_crew **crew, tc_error *error);
 /* A worker's whole life at its end of the line, which it closes. turn: see tc_labs_create. */
 void tc_crew_serve(const tc_plan *plan, const char *work, int turn, tc_line *line);
+/* The same for all workers of this process, side by side: ends [count], NULL for those that live elsewhere; number w's
+ * turn is w. What they share is the plan, which nobody changes (home.c). */
+void tc_crew_serve_all(const tc_plan *plan, const char *work, tc_line *const *ends, int count);
 
 /* WORK/KEY.checkpoint, or "" where the folder is not there. */
 void tc_crew_checkpoint(const char *work, const tc_phase *phase, char *path, size_t size);

@@ -78,7 +78,7 @@ tc_status tc_crew_here(const tc_crew_job *job, tc_crew **crew, tc_error *error) 
     here *h = NULL;
     const tc_status status = tc_new(&h, 1, sizeof *h, error);
     if (status != TC_OK) return status;
-    *h = (here){.crew = {1, here_send, here_receive, here_stop, here_close}, .job = job, .phase = -1};
+    *h = (here){.crew = {1, 1, here_send, here_receive, here_stop, here_close}, .job = job, .phase = -1};
     *crew = &h->crew;
     return TC_OK;
 }

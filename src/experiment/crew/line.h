@@ -30,7 +30,8 @@ typedef struct tc_message {
 typedef struct tc_line tc_line;
 struct tc_line {
     int peers;
-    bool leave; /* a worker may go before it is told to: the coordinator notices */
+    int processes; /* of them all: peer number w lives in process w mod processes, and dies with it */
+    bool leave;    /* a worker may go before it is told to: the coordinator notices */
     /* False: the peer is gone; that is no error here, `receive` will say so as well. */
     bool (*send)(tc_line *line, int to, const tc_message *message);
     /* Waits for at most `seconds` (negative: as long as it takes). *from is −1 where nothing came; otherwise the body
@@ -60,10 +61,11 @@ const uint8_t *tc_take_block(tc_unpacker *from, size_t *size);
 
 /* ---- sockets: workers that are forked from the coordinator ---- */
 
-/* Forks `count` processes. In the coordinator *line is its end and *worker −1. In a worker *line is that worker's end
- * and *worker its number: it must serve the line and _exit, nothing else. To be called before anything has started
- * threads: those do not survive a fork. */
-tc_status tc_line_fork(int count, tc_line **line, int *worker, tc_error *error);
+/* Forks `processes` processes, in which `count` workers live: number w in process w mod processes. In the coordinator
+ * *line is its end, with a peer for each worker, and *ends NULL. In a forked process *line is NULL and (*ends)[w] the
+ * end of worker w, or NULL where that lives elsewhere: it must serve them, each from a thread of its own, and _exit,
+ * nothing else. To be called before anything has started threads: those do not survive a fork. */
+tc_status tc_line_fork(int count, int processes, tc_line **line, tc_line ***ends, tc_error *error);
 
 /* ---- MPI (line_mpi.c, or line_mpi_missing.c where Tocsin was built without it) ---- */
 

@@ -97,8 +97,9 @@ tc_status tc_line_mpi(const tc_ranks *ranks, tc_line **line, tc_error *error) {
     tc_status status = tc_new(&m, 1, sizeof *m, error);
     if (status != TC_OK) return status;
     m->coordinator = ranks->rank == 0;
-    m->line = (tc_line){
-        .peers = m->coordinator ? ranks->size - 1 : 1, .send = mpi_send, .receive = mpi_receive, .close = mpi_close};
+    const int peers = m->coordinator ? ranks->size - 1 : 1;
+    m->line =
+        (tc_line){.peers = peers, .processes = peers, .send = mpi_send, .receive = mpi_receive, .close = mpi_close};
     status = tc_new(&m->gone, (size_t)m->line.peers, sizeof *m->gone, error);
     if (status != TC_OK) {
         free(m);

@@ -1,5 +1,5 @@
-/* line_socket.c — forked workers, each at the other end of a pair of sockets. A process that dies closes its end, which
- * is how the others notice. */
+/* line_socket.c — forked workers, each at the other end of a pair of sockets. A process that dies closes the ends of
+ * all workers that live in it, and a worker that leaves closes its own, which is how the coordinator notices. */
 #include "experiment/crew/line.h"
 
 #include <errno.h>
@@ -16,7 +16,7 @@ enum { MOST_PEERS = 4096 };
 typedef struct socket_line {
     tc_line line;
     struct pollfd *peer; /* [peers]; fd −1: gone and told */
-    pid_t *child;        /* [peers] of the coordinator; NULL in a worker */
+    pid_t *child;        /* [processes] of the coordinator; NULL in a worker */
     int next;            /* whose turn it is, so that nobody starves */
 } socket_line;
 
@@ -63,12 +63,15 @@ static int wait_for_any(socket_line *s, double seconds) {
     return -1;
 }
 
-/* The child is waited for, so that it is no zombie. */
+/* The child is waited for, so that it is no zombie; not before the last of those who live in it has gone. */
 static void bury(socket_line *s, int peer) {
     close(s->peer[peer].fd);
     s->peer[peer].fd = -1;
     if (!s->child) return;
-    while (waitpid(s->child[peer], NULL, 0) < 0 && errno == EINTR) {}
+    const int home = peer % s->line.processes;
+    for (int mate = home; mate < s->line.peers; mate += s->line.processes)
+        if (s->peer[mate].fd >= 0) return;
+    while (s->child[home] > 0 && waitpid(s->child[home], NULL, 0) < 0 && errno == EINTR) {}
 }
 
 static tc_status socket_receive(tc_line *line, double seconds, int *from, tc_message *message, tc_error *error) {
@@ -101,69 +104,87 @@ static void socket_close(tc_line *line) {
     free(s);
 }
 
-static tc_status create(int peers, socket_line **made, tc_error *error) {
+static tc_status create(int peers, int processes, socket_line **made, tc_error *error) {
     tc_status status = tc_new(made, 1, sizeof **made, error);
     if (status != TC_OK) return status;
-    (*made)->line = (tc_line){.leave = true, .send = socket_send, .receive = socket_receive, .close = socket_close};
+    (*made)->line = (tc_line){
+        .processes = processes, .leave = true, .send = socket_send, .receive = socket_receive, .close = socket_close};
     status = tc_new(&(*made)->peer, (size_t)peers, sizeof *(*made)->peer, error);
+    for (int i = 0; i < peers && status == TC_OK; i++) (*made)->peer[i].fd = -1;
+    (*made)->line.peers = peers;
     if (status == TC_OK) return TC_OK;
     free(*made);
     *made = NULL;
     return status;
 }
 
-/* In the child: only its own end stays open, or it would keep its brothers from noticing that the coordinator died. It
- * is the coordinator that is interrupted, and that tells its workers. */
-static void become_worker(socket_line *coordinator, int socket) {
-    for (int i = 0; i < coordinator->line.peers; i++) close(coordinator->peer[i].fd);
-    coordinator->line.peers = 1;
-    coordinator->peer[0] = (struct pollfd){.fd = socket, .events = POLLIN};
+/* ---- forking ---- */
+
+/* A pair of sockets for each worker that will live in process `home`. */
+static tc_status open_pairs(socket_line *s, int home, tc_line **ends, tc_error *error) {
+    tc_status status = TC_OK;
+    for (int w = home; w < s->line.peers; w += s->line.processes) {
+        socket_line *end = NULL;
+        int pair[2];
+        TC_TRY(create(1, 1, &end, error));
+        ends[w] = &end->line;
+        if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair))
+            TC_RAISE(TC_FAILED, "--jobs: no more sockets: %s; take fewer jobs", strerror(errno));
+        s->peer[w] = (struct pollfd){.fd = pair[0], .events = POLLIN};
+        end->peer[0] = (struct pollfd){.fd = pair[1], .events = POLLIN};
+    }
+done:
+    return status;
+}
+
+static tc_status fork_one(socket_line *s, int home, tc_line **ends, bool *in_child, tc_error *error) {
+    tc_status status = TC_OK;
+    TC_TRY(open_pairs(s, home, ends, error));
+    const pid_t child = fork();
+    if (child < 0) TC_RAISE(TC_FAILED, "--jobs: no more processes: %s; take fewer jobs", strerror(errno));
+    s->child[home] = child;
+    *in_child = child == 0;
+done:
+    for (int w = 0; w < s->line.peers && !*in_child; w++) {
+        if (ends[w]) ends[w]->close(ends[w]);
+        ends[w] = NULL;
+    }
+    return status;
+}
+
+/* In the child: only its workers' own ends stay open, or it would keep its brothers from noticing that the coordinator
+ * died. It is the coordinator that is interrupted, and that tells its workers. */
+static void leave_coordinator(socket_line *coordinator) {
     free(coordinator->child);
     coordinator->child = NULL;
+    socket_close(&coordinator->line);
     signal(SIGINT, SIG_IGN);
     signal(SIGTERM, SIG_IGN);
 }
 
-static tc_status fork_one(socket_line *s, bool *in_child, tc_error *error) {
-    int ends[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends))
-        return tc_raise(error, TC_FAILED, "--jobs: no more sockets: %s; take fewer jobs", strerror(errno));
-    const pid_t child = fork();
-    if (child < 0) {
-        close(ends[0]);
-        close(ends[1]);
-        return tc_raise(error, TC_FAILED, "--jobs: no more processes: %s; take fewer jobs", strerror(errno));
-    }
-    *in_child = child == 0;
-    if (*in_child) {
-        close(ends[0]);
-        become_worker(s, ends[1]);
-        return TC_OK;
-    }
-    close(ends[1]);
-    s->peer[s->line.peers] = (struct pollfd){.fd = ends[0], .events = POLLIN};
-    s->child[s->line.peers++] = child;
-    return TC_OK;
-}
-
-tc_status tc_line_fork(int count, tc_line **line, int *worker, tc_error *error) {
+tc_status tc_line_fork(int count, int processes, tc_line **line, tc_line ***ends, tc_error *error) {
     socket_line *s = NULL;
+    tc_line **own = NULL;
     bool in_child = false;
     tc_status status = TC_OK;
     *line = NULL;
-    *worker = -1;
+    *ends = NULL;
     if (count < 1 || count > MOST_PEERS) TC_RAISE(TC_INVALID, "--jobs: must be 1 … %d", MOST_PEERS);
-    TC_TRY(create(count, &s, error));
-    TC_TRY(tc_new(&s->child, (size_t)count, sizeof *s->child, error));
-    for (int i = 0; i < count; i++) {
-        TC_TRY(fork_one(s, &in_child, error));
-        if (!in_child) continue;
-        *worker = i;
-        break;
+    if (processes > count) processes = count;
+    TC_TRY(create(count, processes, &s, error));
+    TC_TRY(tc_new(&s->child, (size_t)processes, sizeof *s->child, error));
+    TC_TRY(tc_new(&own, (size_t)count, sizeof *own, error));
+    for (int home = 0; home < processes && !in_child; home++) TC_TRY(fork_one(s, home, own, &in_child, error));
+    if (in_child) {
+        leave_coordinator(s);
+        *ends = own;
+        own = NULL;
+    } else {
+        *line = &s->line;
     }
-    *line = &s->line;
     s = NULL;
 done:
+    free(own);
     if (s) socket_close(&s->line);
     return status;
 }

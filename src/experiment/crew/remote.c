@@ -163,8 +163,9 @@ tc_status tc_crew_remote(const tc_crew_job *job, tc_line *line, tc_crew **crew, 
     remote *r = NULL;
     tc_status status = TC_OK;
     TC_TRY(tc_new(&r, 1, sizeof *r, error));
-    *r = (remote){
-        .crew = {line->peers, remote_send, remote_receive, remote_stop, remote_close}, .job = job, .line = line};
+    *r = (remote){.crew = {line->peers, line->processes, remote_send, remote_receive, remote_stop, remote_close},
+                  .job = job,
+                  .line = line};
     TC_TRY(tc_new(&r->doing, (size_t)line->peers, sizeof *r->doing, error));
     TC_TRY(tc_new(&r->given, (size_t)line->peers, sizeof *r->given, error));
     for (int i = 0; i < line->peers; i++) r->doing[i] = -1;

@@ -16,6 +16,11 @@ typedef struct tc_worker {
     tc_job_record told;
 } tc_worker;
 
+/* Of workers at one phase. */
+typedef struct tc_deaths {
+    int count, process; /* process: the last */
+} tc_deaths;
+
 typedef struct tc_runner {
     const tc_plan *plan;
     const tc_study_hooks *hooks;
@@ -27,11 +32,11 @@ typedef struct tc_runner {
     tc_study_record record;
     tc_agenda agenda;
 
-    json_t **payload; /* [phases]; NULL: not done */
-    double *seconds;  /* [phases] */
-    bool *fresh;      /* [phases] its blob was written by this process */
-    uint8_t *deaths;  /* [phases] of workers at it */
-    uint8_t *told;    /* [cells][trials] whether the finding was told */
+    json_t **payload;  /* [phases]; NULL: not done */
+    double *seconds;   /* [phases] */
+    bool *fresh;       /* [phases] its blob was written by this process */
+    tc_deaths *deaths; /* [phases] */
+    uint8_t *told;     /* [cells][trials] whether the finding was told */
 
     tc_worker *worker;   /* [crew->workers] */
     tc_job_record *jobs; /* [crew->workers] room to write them down from */

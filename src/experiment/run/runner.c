@@ -145,7 +145,23 @@ static void describe(const tc_runner *r, int phase, char *text, size_t size) {
              p->attack >= 0 ? " of " : "", p->attack >= 0 ? p->spec->attacks[p->attack].label : "", p->key);
 }
 
-/* A worker has died, or has told why it can do no more: a GPU that fails takes its process with it. */
+/* Several workers may live in one process. */
+static bool shared(const tc_runner *r) {
+    return r->crew->workers > r->crew->processes;
+}
+
+/* A crash takes all who live in a process, and a GPU that fails fails for all of them, one after the other: what a
+ * phase meets in one process counts once. Where others were beside it, it may be one of them that does it: then it is
+ * tried in one process more. */
+static bool died_too_often(tc_runner *r, int phase, int worker) {
+    tc_deaths *deaths = &r->deaths[phase];
+    const int process = worker % r->crew->processes;
+    if (deaths->count && deaths->process == process) return false;
+    deaths->process = process;
+    return ++deaths->count > (shared(r) ? 2 : 1);
+}
+
+/* A worker has died, or has told why it can do no more: its GPU has failed. */
 static tc_status lost(tc_runner *r, const tc_event *event, tc_error *error) {
     char what[256] = "nothing";
     const char *why = event->error.message;
@@ -153,10 +169,10 @@ static tc_status lost(tc_runner *r, const tc_event *event, tc_error *error) {
     r->worker[event->worker].phase = -1;
     r->alive--;
     if (event->phase >= 0) describe(r, event->phase, what, sizeof what);
-    if (event->phase >= 0 && ++r->deaths[event->phase] > 1)
-        return tc_raise(error, TC_FAILED,
-                        "%s: two workers died at it%s%.500s; look for what killed them%s, then --resume", what,
-                        *why ? ", the last of: " : "", why, *why ? "" : " (memory?)");
+    if (event->phase >= 0 && died_too_often(r, event->phase, event->worker))
+        return tc_raise(error, TC_FAILED, "%s: %s died at it%s%.500s; look for what killed them%s, then --resume", what,
+                        shared(r) ? "workers of three processes" : "two workers", *why ? ", the last of: " : "", why,
+                        *why ? "" : " (memory?)");
     tc_runner_note(r, "worker %d died at %s%s%.500s; %d of %d are left", event->worker + 1, what, *why ? " of: " : "",
                    why, r->alive, r->crew->workers);
     if (event->phase >= 0) tc_agenda_return(&r->agenda, event->phase);

@@ -30,6 +30,12 @@ static int choose_jobs(const tc_plan *plan, int asked, int gpus) {
     return jobs > 1 ? jobs : 1;
 }
 
+/* On a GPU the jobs that share it are one process: the kernels of several processes would take turns on it. */
+static int choose_processes(const tc_plan *plan, int jobs, int gpus) {
+    const int used = plan->base->study.gpu < 0 ? gpus : 1;
+    return tc_plan_on_gpu(plan) && used < jobs ? used : jobs;
+}
+
 /* The coordinator computes nothing. Among MPI's ranks the others have looked for their devices (tc_plan_look), and it
  * may be on a machine that has none; before a fork nobody may touch a GPU, or the children could not. */
 static tc_status look(const tc_plan *plan, const tc_study_order *order, tc_device_facts *facts, tc_error *error) {
@@ -41,13 +47,12 @@ static tc_status look(const tc_plan *plan, const tc_study_order *order, tc_devic
 }
 
 /* In a forked worker this never returns. */
-static tc_status fork_crew(const tc_crew_job *job, int jobs, tc_crew **crew, tc_error *error) {
-    tc_line *line = NULL;
-    int worker = -1;
-    tc_status status = tc_line_fork(jobs, &line, &worker, error);
+static tc_status fork_crew(const tc_crew_job *job, int jobs, int processes, tc_crew **crew, tc_error *error) {
+    tc_line *line = NULL, **ends = NULL;
+    const tc_status status = tc_line_fork(jobs, processes, &line, &ends, error);
     if (status != TC_OK) return status;
-    if (worker >= 0) {
-        tc_crew_serve(job->plan, job->work, worker, line);
+    if (ends) {
+        tc_crew_serve_all(job->plan, job->work, ends, jobs);
         _exit(0); /* not the coordinator's to flush, or to say goodbye for */
     }
     return tc_crew_remote(job, line, crew, error);
@@ -55,13 +60,14 @@ static tc_status fork_crew(const tc_crew_job *job, int jobs, tc_crew **crew, tc_
 
 static tc_status make_crew(const tc_study_order *order, const tc_crew_job *job, tc_runner *r, tc_error *error) {
     const int jobs = choose_jobs(r->plan, order->jobs, r->device.count);
+    const int processes = choose_processes(r->plan, jobs, r->device.count);
     tc_line *line = NULL;
     if (order->ranks && order->ranks->size > 1) {
         const tc_status status = tc_line_mpi(order->ranks, &line, error);
         return status == TC_OK ? tc_crew_remote(job, line, &r->crew, error) : status;
     }
     /* A single worker is a process of its own as well: it need not wait for the coordinator's disk. */
-    return order->here ? tc_crew_here(job, &r->crew, error) : fork_crew(job, jobs, &r->crew, error);
+    return order->here ? tc_crew_here(job, &r->crew, error) : fork_crew(job, jobs, processes, &r->crew, error);
 }
 
 static tc_status make_room(tc_runner *r, tc_error *error) {

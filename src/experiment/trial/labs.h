@@ -1,5 +1,5 @@
 /* labs.h — what the phases of many variants work with: data, device and networks, opened when a phase first needs them
- * and kept for the next one that agrees. One for each process that runs phases. */
+ * and kept for the next one that agrees. One for each worker, whose thread makes, uses and frees it. */
 #ifndef TC_EXPERIMENT_TRIAL_LABS_H
 #define TC_EXPERIMENT_TRIAL_LABS_H
 
@@ -7,7 +7,7 @@
 
 typedef struct tc_labs tc_labs;
 
-/* turn: the number of this process among those of its machine that do the same (tc_spec_device). */
+/* turn: the number of this worker among those of its machine (tc_spec_device). */
 tc_status tc_labs_create(int turn, tc_labs **labs, tc_error *error);
 void tc_labs_free(tc_labs *labs);
 
@@ -18,7 +18,7 @@ void tc_labs_close(tc_lab *lab);
 /* lab->device: the one that the spec asks for, which belongs to `labs` as the data do. */
 tc_status tc_labs_lend(tc_labs *labs, tc_lab *lab, tc_error *error);
 /* Whether everything that the lab's device was asked for has been done. Where it was not, what came out means nothing,
- * and neither does what the device would do next: `labs` are lost, and so is the process for the study. */
+ * and neither does what the device would do next: `labs` are lost, and so is their worker for the study. */
 tc_status tc_labs_settle(tc_labs *labs, const tc_lab *lab, tc_error *error);
 bool tc_labs_lost(const tc_labs *labs);
 

@@ -3,32 +3,45 @@
 
 #include "../plans.h"
 
+#include <pthread.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-enum { PEERS = 3, LARGE = 3000000 };
+enum { PEERS = 3, LARGE = 3000000, LEAVE = -7 };
 
-/* A worker that sends back what it gets, with the word that it was told; dies of a STOP without a word. */
-static void echo(tc_line *line) {
+/* A worker that sends back what it gets, with the word that it was told; dies of a STOP without a word, and takes its
+ * process along; leaves, and nobody else, where the phase is LEAVE. */
+static void *echo(void *context) {
+    tc_line *line = context;
     tc_message message;
     int from;
     while (line->receive(line, -1, &from, &message, NULL) == TC_OK) {
         if (message.word == TC_SAY_STOP) raise(SIGKILL);
-        if (message.word == TC_SAY_END || message.word == TC_SAY_GONE) break;
+        const bool ends = message.word == TC_SAY_END || message.word == TC_SAY_GONE || message.phase == LEAVE;
         message.word = TC_SAY_RESULT;
-        line->send(line, 0, &message);
+        if (!ends) line->send(line, 0, &message);
         free(message.body);
+        if (ends) break;
     }
     line->close(line);
-    _exit(0);
+    return NULL;
 }
 
-static tc_line *fork_line(void) {
-    tc_line *line = NULL;
-    int worker;
-    MUST(tc_line_fork(PEERS, &line, &worker, error));
-    if (worker >= 0) echo(line);
-    return line;
+static tc_line *fork_line(int processes) {
+    tc_line *line = NULL, **ends = NULL;
+    pthread_t thread[PEERS];
+    MUST(tc_line_fork(PEERS, processes, &line, &ends, error));
+    if (!ends) {
+        assert_int_equal(line->peers, PEERS);
+        assert_int_equal(line->processes, processes);
+        return line;
+    }
+    for (int i = 0; i < PEERS; i++)
+        if (ends[i]) pthread_create(&thread[i], NULL, echo, ends[i]);
+    for (int i = 0; i < PEERS; i++)
+        if (ends[i]) pthread_join(thread[i], NULL);
+    _exit(0);
 }
 
 static void end(tc_line *line) {
@@ -36,9 +49,8 @@ static void end(tc_line *line) {
     line->close(line);
 }
 
-static void messages_come_back(void **state) {
-    (void)state;
-    tc_line *line = fork_line();
+static void come_back(int processes) {
+    tc_line *line = fork_line(processes);
     tc_message got;
     int from, seen[PEERS] = {0};
     uint8_t *body = malloc(LARGE);
@@ -65,9 +77,14 @@ static void messages_come_back(void **state) {
     end(line);
 }
 
+static void messages_come_back(void **state) {
+    (void)state;
+    for (int processes = 1; processes <= PEERS; processes++) come_back(processes);
+}
+
 static void the_dead_are_noticed(void **state) {
     (void)state;
-    tc_line *line = fork_line();
+    tc_line *line = fork_line(PEERS);
     tc_message got;
     int from;
     line->send(line, 1, &(tc_message){.word = TC_SAY_STOP});
@@ -83,6 +100,50 @@ static void the_dead_are_noticed(void **state) {
     assert_int_equal(got.phase, 9);
     free(got.body);
     end(line);
+}
+
+static void answers(tc_line *line, int worker) {
+    tc_message got;
+    int from;
+    assert_true(line->send(line, worker, &(tc_message){.word = TC_SAY_TASK, .phase = 9}));
+    MUST(line->receive(line, 10, &from, &got, error));
+    assert_int_equal(from, worker);
+    assert_int_equal(got.phase, 9);
+    free(got.body);
+}
+
+static void is_gone(tc_line *line, int worker) {
+    tc_message got;
+    int from;
+    MUST(line->receive(line, 10, &from, &got, error));
+    assert_int_equal(from, worker);
+    assert_int_equal(got.word, TC_SAY_GONE);
+}
+
+/* Workers 0 and 2 live in one process, 1 in another. One that leaves is noticed while its process goes on; a process
+ * that dies takes all with it, and is no zombie. */
+static void mates_are_told_apart(void **state) {
+    (void)state;
+    tc_message got;
+    int from, seen = 0;
+    tc_line *line = fork_line(2);
+    line->send(line, 0, &(tc_message){.word = TC_SAY_TASK, .phase = LEAVE});
+    is_gone(line, 0);
+    answers(line, 2);
+    answers(line, 1);
+    end(line);
+    line = fork_line(2);
+    line->send(line, 2, &(tc_message){.word = TC_SAY_STOP});
+    for (int i = 0; i < 2; i++) {
+        MUST(line->receive(line, 10, &from, &got, error));
+        assert_int_equal(got.word, TC_SAY_GONE);
+        seen += from;
+    }
+    assert_int_equal(seen, 0 + 2);
+    assert_true(waitpid(-1, NULL, WNOHANG) == 0); /* of two children one is left, and that lives */
+    answers(line, 1);
+    end(line);
+    assert_true(waitpid(-1, NULL, WNOHANG) < 0);
 }
 
 static void bodies_are_checked(void **state) {
@@ -112,6 +173,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(messages_come_back),
         cmocka_unit_test(the_dead_are_noticed),
+        cmocka_unit_test(mates_are_told_apart),
         cmocka_unit_test(bodies_are_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,15 +39,14 @@ typedef struct team {
 static void begin(team *t) {
     const char *changes[PLAN_CHANGES + 1];
     char change[TC_PATH_SIZE + 32];
-    tc_line *line = NULL;
-    int worker;
+    tc_line *line = NULL, **ends = NULL;
     snprintf(change, sizeof change, "dataset.source=%s", source);
     for (int i = 0; i < PLAN_CHANGES; i++) changes[i] = plan_changes[i];
     changes[PLAN_CHANGES] = change;
     MUST(tc_plan_make(NULL, changes, PLAN_CHANGES + 1, &t->plan, error));
-    MUST(tc_line_fork(1, &line, &worker, error));
-    if (worker >= 0) {
-        tc_crew_serve(t->plan, folder, worker, line);
+    MUST(tc_line_fork(1, 1, &line, &ends, error));
+    if (ends) {
+        tc_crew_serve_all(t->plan, folder, ends, 1);
         _exit(0);
     }
     t->job = (tc_crew_job){.plan = t->plan, .work = folder, .progress = told, .stop = never};

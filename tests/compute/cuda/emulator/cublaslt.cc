@@ -209,8 +209,8 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t product, co
         return CUBLAS_STATUS_INVALID_VALUE;
     const uintptr_t low = (uintptr_t)a | (uintptr_t)b | (uintptr_t)c | (uintptr_t)d;
     if (low % algorithm->data[1]) return CUBLAS_STATUS_NOT_SUPPORTED;
-    tc_emulator_tally.products++;
-    if (algorithm->data[1] >= 16) tc_emulator_tally.aligned++;
+    tc_emulator_count(tc_emulator_tally.products);
+    if (algorithm->data[1] >= 16) tc_emulator_count(tc_emulator_tally.aligned);
     const call now = {
         *product,         *a_layout,        *b_layout,        *d_layout, *(const float *)alpha, *(const float *)beta,
         (const float *)a, (const float *)b, (const float *)c, (float *)d};

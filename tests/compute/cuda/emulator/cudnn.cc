@@ -121,7 +121,7 @@ cudnnStatus_t list(const asked &a, int wanted, int *count, Performance *found, s
 template <class Performance>
 cudnnStatus_t get(const char *name, const asked &a, int wanted, int *count, Performance *found) {
     if (tc_emulator_fails(name)) return CUDNN_STATUS_EXECUTION_FAILED;
-    tc_emulator_tally.asked++;
+    tc_emulator_count(tc_emulator_tally.asked);
     return list(a, wanted, count, found, SIZE_MAX);
 }
 
@@ -132,7 +132,7 @@ cudnnStatus_t time(const char *name, cudnnHandle_t handle, const asked &a, const
     if (tc_emulator_fails(name)) return CUDNN_STATUS_EXECUTION_FAILED;
     if (!one || !two || !result || (bytes && !workspace)) return CUDNN_STATUS_BAD_PARAM_NULL_POINTER;
     if (cudaStreamSynchronize(handle->stream) != cudaSuccess) return CUDNN_STATUS_EXECUTION_FAILED;
-    tc_emulator_tally.timed++;
+    tc_emulator_count(tc_emulator_tally.timed);
     return list(a, wanted, count, found, bytes);
 }
 
@@ -163,10 +163,10 @@ cudnnStatus_t run(const char *name, cudnnHandle_t handle, const asked &a, int nu
     if (uneven(call.in) || uneven(call.weights) || uneven(call.out) || uneven(call.bias) || uneven(workspace))
         return CUDNN_STATUS_BAD_PARAM_MISALIGNED_POINTER;
     if (bytes < need) return CUDNN_STATUS_BAD_PARAM_SIZE_INSUFFICIENT;
-    tc_emulator_tally.convolutions++;
-    tc_emulator_tally.fused += call.relu;
-    tc_emulator_tally.nondeterministic += !by->deterministic;
-    tc_emulator_tally.transformed += by->transforms;
+    tc_emulator_count(tc_emulator_tally.convolutions);
+    tc_emulator_count(tc_emulator_tally.fused, call.relu);
+    tc_emulator_count(tc_emulator_tally.nondeterministic, !by->deterministic);
+    tc_emulator_count(tc_emulator_tally.transformed, by->transforms);
     call.in_shape = a.in;
     call.out_shape = a.out;
     call.filter = a.weights;

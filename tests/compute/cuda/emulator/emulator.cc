@@ -1,23 +1,35 @@
-/* emulator.cc — the runtime: device memory, streams, graphs, and blocks of fibers. */
+/* emulator.cc — the runtime: device memory, streams, graphs, and blocks of fibers.
+ *
+ * Threads may use it side by side, as they may CUDA: each has its own current GPU and last error, a stream is one
+ * thread's at a time, and what there is once (memory, the processor that is the GPU) is under one lock. */
 #undef _FORTIFY_SOURCE /* whose longjmp takes another stack for an error */
 #include "cuda_runtime.h"
+#include "library.h"
 
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <map>
+#include <mutex>
 #include <setjmp.h>
 #include <sys/mman.h>
 #include <ucontext.h>
 #include <unistd.h>
 #include <vector>
+#ifdef __SANITIZE_THREAD__
+#include <sanitizer/tsan_interface.h>
+#endif
 
 typedef std::function<void()> work;
 
 /* ---- device memory: one stretch of addresses, closed to the host but while the queue runs ---- */
 
 namespace {
+
+std::recursive_mutex machine;
+typedef std::lock_guard<std::recursive_mutex> alone;
 
 const size_t DEVICE_BYTES = (size_t)3 << 30, LINE = 256;
 
@@ -42,10 +54,10 @@ struct arena {
 } device;
 
 std::map<char *, size_t> pinned;
-cudaError_t last = cudaSuccess;
-bool faulted; /* a kernel has failed: nothing works any more in this process */
-int chosen;   /* GPU */
-pid_t owner;  /* the process that came first: CUDA does not survive a fork */
+thread_local cudaError_t last = cudaSuccess;
+thread_local int chosen;   /* GPU */
+std::atomic<bool> faulted; /* a kernel has failed: nothing works any more in this process */
+std::atomic<pid_t> owner;  /* the process that came first: CUDA does not survive a fork */
 
 cudaError_t fails(cudaError_t why) {
     return last = why;
@@ -60,7 +72,8 @@ bool is_pinned(const void *p) {
 
 /* What every call begins with. */
 cudaError_t standing() {
-    if (!owner) owner = getpid();
+    pid_t nobody = 0;
+    owner.compare_exchange_strong(nobody, getpid());
     if (owner != getpid()) return last = cudaErrorInitializationError;
     return faulted ? last = cudaErrorLaunchFailure : cudaSuccess;
 }
@@ -68,7 +81,7 @@ cudaError_t standing() {
 /* Whether this launch is the one that TOCSIN_EMULATED_FAULT=N[@GPU] asks to fail. */
 bool shall_fail() {
     static const char *const said = getenv("TOCSIN_EMULATED_FAULT");
-    static long launches = 0;
+    static std::atomic<long> launches;
     if (!said) return false;
     char *end;
     const long which = strtol(said, &end, 10);
@@ -82,9 +95,11 @@ bool poolless() {
 } // namespace
 
 struct tc_emulated_stream {
+    const int gpu = chosen;
     std::vector<work> queue;
     bool capturing = false, broken = false;
     std::vector<work> captured;
+    std::multimap<size_t, size_t> spare; /* bytes → offset: given back in this stream's order */
 };
 
 struct tc_emulated_graph {
@@ -108,6 +123,7 @@ static void drain(cudaStream_t stream) {
     if (stream->queue.empty()) return;
     std::vector<work> steps;
     steps.swap(stream->queue);
+    const alone here(machine);
     device.open(true);
     for (auto &step : steps)
         if (!faulted) step();
@@ -150,6 +166,7 @@ cudaError_t cudaRuntimeGetVersion(int *version) {
 }
 
 cudaError_t cudaMemGetInfo(size_t *left, size_t *total) {
+    const alone here(machine);
     *total = DEVICE_BYTES;
     *left = DEVICE_BYTES - device.top;
     return cudaSuccess;
@@ -171,6 +188,8 @@ const char *cudaGetErrorString(cudaError_t error) {
         return "out of memory";
     case cudaErrorInitializationError:
         return "initialization error";
+    case cudaErrorInvalidResourceHandle:
+        return "invalid resource handle";
     case cudaErrorLaunchFailure:
         return "unspecified launch failure";
     case cudaErrorInvalidConfiguration:
@@ -195,6 +214,8 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned) {
 
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
     drain(stream);
+    const alone here(machine);
+    device.spare.insert(stream->spare.begin(), stream->spare.end());
     delete stream;
     return cudaSuccess;
 }
@@ -216,47 +237,67 @@ cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int) {
     return cudaSuccess;
 }
 
-cudaError_t cudaMalloc(void **memory, size_t bytes) {
-    const size_t size = (bytes + LINE - 1) / LINE * LINE;
-    if (standing() != cudaSuccess) return last;
+static size_t rounded(size_t bytes) {
+    return (bytes + LINE - 1) / LINE * LINE;
+}
+
+/* From what was given back there, if it is not much too large. */
+static bool take_spare(std::multimap<size_t, size_t> &spare, size_t size, void **memory) {
+    const auto found = spare.lower_bound(size);
+    if (found == spare.end() || found->first >= 2 * size) return false;
+    device.taken[found->second] = found->first;
+    *memory = device.base + found->second;
+    spare.erase(found);
+    return true;
+}
+
+static cudaError_t take_new(size_t bytes, void **memory) {
+    const size_t size = rounded(bytes);
     device.make();
-    size_t at;
-    const auto found = device.spare.lower_bound(size);
-    if (found != device.spare.end() && found->first < 2 * size) {
-        at = found->second;
-        device.taken[at] = found->first;
-        device.spare.erase(found);
-    } else {
-        if (bytes > DEVICE_BYTES || device.top + size > DEVICE_BYTES) return fails(cudaErrorMemoryAllocation);
-        at = device.top;
-        device.top += size;
-        device.taken[at] = size;
-    }
-    *memory = device.base + at;
+    if (bytes > DEVICE_BYTES || device.top + size > DEVICE_BYTES) return fails(cudaErrorMemoryAllocation);
+    device.taken[device.top] = size;
+    *memory = device.base + device.top;
+    device.top += size;
     return cudaSuccess;
 }
 
-cudaError_t cudaFree(void *memory) {
+static cudaError_t give_back(std::multimap<size_t, size_t> &spare, void *memory) {
     const auto found = device.taken.find((size_t)((char *)memory - device.base));
     if (!device.holds(memory) || found == device.taken.end()) return fails(cudaErrorInvalidValue);
-    device.spare.emplace(found->second, found->first);
+    spare.emplace(found->second, found->first);
     device.taken.erase(found);
     return cudaSuccess;
 }
 
+cudaError_t cudaMalloc(void **memory, size_t bytes) {
+    const alone here(machine);
+    if (standing() != cudaSuccess) return last;
+    return take_spare(device.spare, rounded(bytes), memory) ? cudaSuccess : take_new(bytes, memory);
+}
+
+cudaError_t cudaFree(void *memory) {
+    const alone here(machine);
+    return give_back(device.spare, memory);
+}
+
 cudaError_t cudaMallocAsync(void **memory, size_t bytes, cudaStream_t stream) {
+    const alone here(machine);
     if (poolless()) return fails(cudaErrorInvalidValue);
     if (stream->capturing) return stream->broken = true, fails(cudaErrorStreamCaptureUnsupported);
-    const cudaError_t status = cudaMalloc(memory, bytes);
+    if (standing() != cudaSuccess) return last;
+    const cudaError_t status =
+        take_spare(stream->spare, rounded(bytes), memory) ? cudaSuccess : cudaMalloc(memory, bytes);
     return status != cudaSuccess || bytes > (1u << 20)
                ? status
                : cudaMemsetAsync(*memory, 0xff, bytes, stream); /* NaN, where that is cheap */
 }
 
+/* What this stream still has to do with it is behind nobody but this stream's next owner. */
 cudaError_t cudaFreeAsync(void *memory, cudaStream_t stream) {
+    const alone here(machine);
     if (poolless()) return fails(cudaErrorInvalidValue);
     if (stream->capturing) return stream->broken = true, fails(cudaErrorStreamCaptureUnsupported);
-    return cudaFree(memory); /* the stream's order keeps who comes next behind */
+    return give_back(stream->spare, memory);
 }
 
 cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t *pool, int) {
@@ -270,6 +311,7 @@ cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t, cudaMemPoolAttr attribute, vo
 }
 
 cudaError_t cudaMallocHost(void **memory, size_t bytes) {
+    const alone here(machine);
     *memory = malloc(bytes);
     if (!*memory) return fails(cudaErrorMemoryAllocation);
     pinned[(char *)*memory] = bytes;
@@ -277,6 +319,7 @@ cudaError_t cudaMallocHost(void **memory, size_t bytes) {
 }
 
 cudaError_t cudaFreeHost(void *memory) {
+    const alone here(machine);
     if (!pinned.erase((char *)memory)) return fails(cudaErrorInvalidValue);
     free(memory);
     return cudaSuccess;
@@ -298,6 +341,7 @@ static void set_bytes(char *memory, int value, size_t bytes) {
 }
 
 cudaError_t cudaMemsetAsync(void *memory, int value, size_t bytes, cudaStream_t stream) {
+    const alone here(machine);
     if (!device.holds(memory)) return fails(cudaErrorInvalidValue);
     put(stream, [=] { set_bytes((char *)memory, value, bytes); });
     return cudaSuccess;
@@ -321,6 +365,7 @@ static cudaError_t copy_down(void *to, const void *from, size_t bytes, cudaStrea
 }
 
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
+    const alone here(machine);
     const bool up = device.holds(to), down = device.holds(from);
     if (standing() != cudaSuccess) return last;
     if (up != (kind == cudaMemcpyHostToDevice || kind == cudaMemcpyDeviceToDevice) ||
@@ -413,6 +458,7 @@ enum { WARP = 32, MOST_THREADS = 1024 };
 struct fiber {
     ucontext_t at;
     jmp_buf here;
+    void *known = nullptr; /* to the thread sanitizer */
     char *stack = nullptr;
     bool done = true, begun = false;
 };
@@ -431,9 +477,12 @@ unsigned char exchanged[MOST_THREADS][8];
 bool moved; /* somebody went on in this round of all fibers */
 
 /* From one fiber to another. A jump where it can be: swapcontext asks the system for the signal mask each time, which
- * takes longer than most threads do. The address sanitizer has to see the stacks change. */
+ * takes longer than most threads do. The sanitizers have to see the stacks change. */
 void change(fiber &from, fiber &to) {
-#ifdef __SANITIZE_ADDRESS__
+#if defined(__SANITIZE_ADDRESS__)
+    swapcontext(&from.at, &to.at);
+#elif defined(__SANITIZE_THREAD__)
+    __tsan_switch_to_fiber(to.known, 0);
     swapcontext(&from.at, &to.at);
 #else
     if (_setjmp(from.here)) return;
@@ -479,6 +528,9 @@ void start(int t) {
     f.done = false;
     if (f.stack) return; /* it waits behind its last body */
     f.stack = (char *)malloc(STACK);
+#ifdef __SANITIZE_THREAD__
+    f.known = __tsan_create_fiber(0);
+#endif
     getcontext(&f.at);
     f.at.uc_stack.ss_sp = f.stack;
     f.at.uc_stack.ss_size = STACK;
@@ -514,6 +566,9 @@ void run_block() {
 }
 
 void run_kernel(dim3 blocks, dim3 block, const work &kernel) {
+#ifdef __SANITIZE_THREAD__
+    conductor.known = __tsan_get_current_fiber();
+#endif
     body = &kernel;
     gridDim = blocks;
     blockDim = block;
@@ -550,6 +605,11 @@ void tc_emulator_launch(cudaStream_t stream, dim3 blocks, dim3 block, work kerne
         fails(cudaErrorInvalidConfiguration);
         return;
     }
+    if (stream->gpu != chosen) {
+        fails(cudaErrorInvalidResourceHandle);
+        return;
+    }
+    tc_emulator_count(tc_emulator_tally.kernels[chosen > 0]);
     if (shall_fail())
         put(stream, [] { faulted = true; });
     else

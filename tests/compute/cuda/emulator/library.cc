@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 #include <map>
+#include <mutex>
 #include <string>
 
 extern "C" {
@@ -10,8 +11,10 @@ tc_emulator_counts tc_emulator_tally;
 }
 
 bool tc_emulator_fails(const char *function) {
+    static std::mutex counting;
     static std::map<std::string, int> calls;
     static std::string wish;
+    const std::lock_guard<std::mutex> alone(counting);
     const char *said = getenv("TOCSIN_EMULATED_FAILURE");
     const size_t length = strlen(function);
     if (!said) said = "";

@@ -23,6 +23,11 @@ static inline float tc_emulator_rounded(float x, int bits) {
  * it was set ("cudnnConvolutionForward:3"; without a number every one). */
 bool tc_emulator_fails(const char *function);
 
+/* One more of what the tally counts, or none. */
+static inline void tc_emulator_count(int &counter, bool one = true) {
+    __atomic_fetch_add(&counter, one, __ATOMIC_RELAXED);
+}
+
 extern "C" __attribute__((visibility("default"))) tc_emulator_counts tc_emulator_tally;
 
 #endif

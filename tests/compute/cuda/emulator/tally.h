@@ -1,5 +1,5 @@
-/* tally.h — what was asked of the emulated libraries since the program began. A test finds it in the plug-in under the
- * name tc_emulator_tally. */
+/* tally.h — what was asked of the emulated CUDA and its libraries since the program began. A test finds it in the
+ * plug-in under the name tc_emulator_tally. */
 #ifndef TC_EMULATOR_TALLY_H
 #define TC_EMULATOR_TALLY_H
 
@@ -12,6 +12,7 @@ typedef struct tc_emulator_counts {
     int transformed;      /* of them by Winograd's or Fourier's way */
     int products;         /* matrix products */
     int aligned;          /* of them by an algorithm for aligned operands */
+    int kernels[2];       /* launched on GPU 0, and on any other */
 } tc_emulator_counts;
 
 #endif
