@@ -11,6 +11,7 @@
 
 #include "attack/attack.h"
 #include "base/option.h"
+#include "compute/device.h"
 #include "data/dataset.h"
 #include "nn/weights.h"
 
@@ -42,8 +43,11 @@ static inline const tc_dataset *tc_dataset_of(const tocsin_dataset *dataset) {
     return (const tc_dataset *)dataset;
 }
 
+/* Whoever calls is the thread that the device belongs to for the time being. */
 static inline tc_device *tc_device_of(tocsin_device *device) {
-    return (tc_device *)device;
+    tc_device *own = (tc_device *)device;
+    if (own) tc_device_enter(own);
+    return own;
 }
 
 static inline const tc_threat *tc_threat_of(const tocsin_threat *threat) {

@@ -90,6 +90,7 @@ done:
 void tocsin_derivatives_free(tocsin_derivatives *d) {
     if (!d) return;
     void *const memory[] = {d->theta, d->state, d->theta_dot, d->x_dot, d->of_theta, d->of_x};
+    if (d->device) tc_device_enter(d->device);
     for (size_t i = 0; i < sizeof memory / sizeof *memory; i++)
         if (memory[i]) d->device->k->release(d->device, memory[i]);
     tc_pass_free(d->pass);
@@ -117,6 +118,7 @@ static tc_status load(tocsin_derivatives *d, const float *x, const int32_t *labe
             status = tc_raise(error, TC_INVALID, "derive: labels[%d] is %" PRId32 "; must be 0 … %d", i, labels[i],
                               classes - 1);
     if (status != TC_OK) return status;
+    tc_device_enter(d->device);
     d->ready = false;
     k->upload_float(d->device, tc_pass_input(d->pass), x, d->pixels);
     k->upload_bytes(d->device, tc_pass_labels(d->pass), labels, (size_t)d->batch * sizeof *labels);
@@ -176,6 +178,7 @@ tocsin_status tocsin_derive_grad_jvp(tocsin_derivatives *derivatives, const floa
     if (!theta_dot && !x_dot) TC_RAISE(TC_INVALID, "derive: no direction; give theta_dot or x_dot");
     TC_TRY(check_finite("theta_dot", theta_dot, d->p, error));
     TC_TRY(check_finite("x_dot", x_dot, d->pixels, error));
+    tc_device_enter(d->device);
     if (theta_dot) k->upload_float(d->device, d->theta_dot, theta_dot, d->p);
     if (x_dot) k->upload_float(d->device, d->x_dot, x_dot, d->pixels);
     tc_pass_grad_jvp(d->pass, theta_dot ? d->theta_dot : NULL, x_dot ? d->x_dot : NULL, gdot_theta ? d->of_theta : NULL,

@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static tc_verbosity chosen = TC_NORMAL;
+static tc_verbosity chosen = TC_QUIET; /* libraries print nothing; the program has its own say */
 
 void tc_log_set(tc_verbosity verbosity) {
     chosen = verbosity;

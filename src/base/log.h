@@ -1,4 +1,4 @@
-/* log.h — what the program tells a person while it works, on standard error. */
+/* log.h — what the program tells a person while it works, on standard error. Nothing until somebody says otherwise. */
 #ifndef TC_BASE_LOG_H
 #define TC_BASE_LOG_H
 

@@ -1,6 +1,7 @@
 /* main.c — which subcommand is meant. */
 #include "cli/cli.h"
 
+#include "base/log.h"
 #include "base/option.h"
 
 #include <signal.h>
@@ -60,6 +61,7 @@ static int dispatch(int argc, char **argv) {
 int main(int argc, char **argv) {
     signal(SIGPIPE, SIG_IGN); /* a reader that has gone, and a file size limit, shall be errors like any other */
     signal(SIGXFSZ, SIG_IGN);
+    tc_log_set(TC_NORMAL);
     const int status = dispatch(argc, argv);
     if ((fflush(stdout) || ferror(stdout)) && status == 0) {
         fprintf(stderr, "tocsin: standard output: cannot be written; free space on the disk\n");

@@ -261,6 +261,9 @@ struct tc_kernels {
     /* Whether everything asked of the device so far was done; kernels have no status of their own, because a device may
      * find out later. NULL: a device that cannot fail. Waits for the device. */
     tc_status (*health)(tc_device *device, tc_error *error);
+    /* From now on the calling thread uses the device, which another one has opened or used. NULL: whoever wants to may.
+     */
+    void (*enter)(tc_device *device);
 
     /* memory */
     tc_status (*allocate)(tc_device *device, size_t bytes, void **memory,
@@ -470,6 +473,10 @@ void tc_device_close(tc_device *device);
 
 static inline tc_status tc_device_health(tc_device *device, tc_error *error) {
     return device->k->health ? device->k->health(device, error) : TC_OK;
+}
+
+static inline void tc_device_enter(tc_device *device) {
+    if (device->k->enter) device->k->enter(device);
 }
 
 /* Element `offset` of a device array of reals. */

@@ -6,6 +6,7 @@ but programs that were built before (here, or elsewhere: pack.sh) and, where the
     2  a small study on cuda and on cpu: trained networks agree in accuracy, poisons in the objective
     3  the matching gradient in f32, tf32 and bf16 against the one in double precision
     4  times, beside PyTorch's for the same work in the same run, and the floors that Tocsin sets itself
+    5  how many trainings of a small network are done at once in the time of one
     --long: the accuracy of victims in each precision over five seeds, and what one whole trial on 50,000 images takes
 
 Prints what it finds as it goes, and at the end one table; OUT/gpu-check.json holds all that is known so far, whenever it is
@@ -20,9 +21,11 @@ import time
 
 # What a study is made of, for a GPU and (--tiny) for one that is emulated by a processor.
 FULL = dict(source="shapes10", per_class=400, model="resnet18, width: 16", epochs=4, batch=128, steps=50, repeat=5,
-            network="resnet18 16", bench=["b128", "b512"], near=0.08)
+            network="resnet18 16", bench=["b128", "b512"], near=0.08,
+            small=dict(source="glyphs", per_class=1000, model="lenet", epochs=20, trials=16), jobs=[1, 2, 4, 8])
 TINY = dict(source="glyphs", per_class=12, model="lenet", epochs=1, batch=24, steps=2, repeat=1,
-            network="lenet 0", bench=["lenet-b16"], near=0.5)
+            network="lenet 0", bench=["lenet-b16"], near=0.5,
+            small=dict(per_class=10, epochs=1, steps=1, trials=2), jobs=[2])
 
 # Dense peaks in TFLOP/s by a word in the GPU's name, from NVIDIA's data sheets: f32, tf32, bf16.
 PEAKS = {"H200": (67, 494, 989), "H100": (67, 494, 989), "H800": (67, 494, 989), "B200": (75, 1125, 2250),
@@ -126,11 +129,11 @@ attacks:
             file.write(text)
         return path
 
-    def study(self, device, seconds, **changes):
+    def study(self, device, seconds, jobs=1, **changes):
         """results.json of a study, or None."""
-        folder = os.path.join(self.args.out, "study-" + device + ("-long" if changes else ""))
+        folder = os.path.join(self.args.out, "study-" + device + ("-other" if changes else ""))
         command = [self.args.tocsin, "run", self.spec(device, **changes), "--out", folder, "--overwrite", "--quiet"]
-        status, _, errors = self.run(command + ["--threads", "0", "--jobs", "1"], seconds)
+        status, _, errors = self.run(command + ["--threads", "0" if jobs == 1 else "1", "--jobs", str(jobs)], seconds)
         if status:
             self.wrong(f"a study on {device}: status {status}: {errors[-500:]}")
             return None
@@ -213,6 +216,21 @@ attacks:
         self.found["peer"] = [json.loads(line) for line in out.splitlines() if line.startswith("{") and line.endswith("}")]
         self.found["ratios"] = compare(self.found["bench"], self.found["peer"])
 
+    # ---- 5 ----
+    def together(self):
+        """Trainings of a LeNet side by side on one GPU: how many are done in the time of one."""
+        rows = self.found["together"] = []
+        for jobs in self.size["jobs"]:
+            results = self.study("cuda", self.args.patience, jobs, **self.size["small"])
+            if not results:
+                return
+            rows.append({"jobs": jobs, "seconds": results["cells"][-1]["seconds"]["victim"]})
+            rate = [row["jobs"] / row["seconds"] for row in rows]
+            rows[-1]["times"] = rate[-1] / rate[0]
+            self.say(f"a LeNet's training in each of {jobs} jobs: {rows[-1]['seconds']:.3f} s, "
+                     f"{rows[-1]['times']:.2f} times as many in a second as with {rows[0]['jobs']}")
+            self.save()
+
     # ---- --long ----
     def long(self):
         precisions = ", ".join(PRECISIONS)
@@ -258,6 +276,9 @@ attacks:
             recorded = [o["ms"] for o in self.found["bench"] if all(o[k] == r[k] for k in ("name", "op", "precision"))]
             lines.append(f"{r['name']:<20}{r['op']:<11}{r['precision']:>7}{r['ms']:10.3f}" +
                          (f"{r['ms'] / recorded[0]:34.2f}" if recorded else ""))
+        if self.found.get("together"):
+            lines += ["", f"{'jobs':<6}{'a training of a LeNet, s':>26}{'so many times as many in a second':>36}"]
+        lines += [f"{r['jobs']:<6}{r['seconds']:26.3f}{r['times']:36.2f}" for r in self.found.get("together", [])]
         return lines
 
     def driver_s_word(self):
@@ -280,6 +301,7 @@ attacks:
         self.part("the matching gradient", self.matching)
         self.part("times", self.own_times)
         self.part("studies", self.studies)
+        self.part("jobs side by side", self.together)
         self.part("PyTorch's times", self.peer_times)
         if self.args.long:
             self.part("the long part", self.long)

@@ -42,6 +42,11 @@ tc_status tc_cuda_health(tc_device *device, tc_error *error) {
                     device->options.index, state->failure);
 }
 
+/* CUDA's current GPU is a thread's. */
+void tc_cuda_enter(tc_device *device) {
+    tc_cuda_went(device, cudaSetDevice(device->options.index), "choosing the GPU");
+}
+
 /* ---- opening ---- */
 
 static tc_status choose(tc_device *device, tc_error *error) {
@@ -50,8 +55,8 @@ static tc_status choose(tc_device *device, tc_error *error) {
     int count = 0;
     tc_status status = TC_OK;
     TC_TRY(tc_cuda_find(&device->options, &device->options.index, &count, &properties, error));
-    if (!tc_cuda_went(device, cudaSetDevice(device->options.index), "choosing the GPU"))
-        TC_TRY(tc_cuda_health(device, error));
+    tc_cuda_enter(device);
+    if (state->failed) TC_TRY(tc_cuda_health(device, error));
     state->multiprocessors = properties.multiProcessorCount;
     state->capability = 10 * properties.major + properties.minor;
 done:

@@ -82,6 +82,7 @@ void tc_cuda_scratch_return(tc_device *device, tc_cuda_scratch *scratch); /* may
 tc_status tc_cuda_open(tc_device *device, tc_error *error);
 void tc_cuda_close(tc_device *device);
 tc_status tc_cuda_health(tc_device *device, tc_error *error);
+void tc_cuda_enter(tc_device *device);
 
 #ifdef __cplusplus
 }

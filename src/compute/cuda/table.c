@@ -3,6 +3,7 @@
 
 const tc_kernels tc_cuda_kernels = {
     .health = tc_cuda_health,
+    .enter = tc_cuda_enter,
     .allocate = tc_cuda_allocate,
     .release = tc_cuda_release,
     .upload_float = tc_cuda_upload_float,

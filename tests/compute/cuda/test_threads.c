@@ -1,6 +1,7 @@
 /* Devices used from several threads of one process at once, as by jobs that share a GPU (experiment/crew/home.c): whole
  * trainings, recorded, give the bits that they give one after the other. On the emulator, where a thread that has not
- * chosen its GPU cannot launch a kernel; and under the thread sanitizer. */
+ * chosen its GPU cannot launch a kernel; and under the thread sanitizer. Then a device that goes from one thread to
+ * another. */
 #include "../../train/running.h"
 #include "emulator/tally.h"
 
@@ -111,7 +112,48 @@ static void threads_do_not_disturb_each_other(void **state) {
     for (int i = 0; i < WORKERS; i++) end_job(&expected[i]);
 }
 
+typedef struct visitor {
+    tc_device *device;
+    bool enters;
+    double sum;
+    tc_status status;
+} visitor;
+
+static void *visit(void *context) {
+    enum { COUNT = 10 };
+    visitor *v = context;
+    tc_error error;
+    void *x = NULL;
+    if (v->enters) tc_device_enter(v->device);
+    v->status = tc_device_reals(v->device, COUNT, &x, &error);
+    if (v->status != TC_OK) return NULL;
+    v->device->k->fill(v->device, COUNT, 2, x);
+    v->sum = v->device->k->sum(v->device, COUNT, x);
+    v->device->k->release(v->device, x);
+    v->status = tc_device_health(v->device, &error);
+    return NULL;
+}
+
+/* A device that one thread has opened is another's once that enters it, and not before. */
+static void a_device_changes_hands(void **state) {
+    (void)state;
+    for (int enters = 0; enters < 2; enters++) {
+        const tc_device_options options = {.name = "cuda", .threads = 1, .index = 1};
+        visitor v = {.enters = enters};
+        pthread_t thread;
+        tc_error error;
+        must(tc_device_open_with(&options, &v.device, &error));
+        assert_int_equal(pthread_create(&thread, NULL, visit, &v), 0);
+        pthread_join(thread, NULL);
+        assert_int_equal(v.status == TC_OK, enters);
+        if (enters) assert_true(v.sum == 20);
+        tc_device_enter(v.device);
+        tc_device_close(v.device);
+    }
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(threads_do_not_disturb_each_other)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(threads_do_not_disturb_each_other),
+                                       cmocka_unit_test(a_device_changes_hands)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
