@@ -20,9 +20,10 @@ static void test_open(void **state) {
 }
 
 /* What a device may leave out, as device.h says. */
-static const size_t optional[] = {offsetof(tc_kernels, health),         offsetof(tc_kernels, record_begin),
-                                  offsetof(tc_kernels, record_end),     offsetof(tc_kernels, replay),
-                                  offsetof(tc_kernels, recording_free), offsetof(tc_kernels, conv_squares)};
+static const size_t optional[] = {offsetof(tc_kernels, health),       offsetof(tc_kernels, enter),
+                                  offsetof(tc_kernels, record_begin), offsetof(tc_kernels, record_end),
+                                  offsetof(tc_kernels, replay),       offsetof(tc_kernels, recording_free),
+                                  offsetof(tc_kernels, conv_squares)};
 
 static bool may_be_missing(size_t offset) {
     for (size_t i = 0; i < sizeof optional / sizeof *optional; i++)

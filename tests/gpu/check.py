@@ -23,9 +23,9 @@ import time
 FULL = dict(source="shapes10", per_class=400, model="resnet18, width: 16", epochs=4, batch=128, steps=50, repeat=5,
             network="resnet18 16", bench=["b128", "b512"], near=0.08,
             small=dict(source="glyphs", per_class=1000, model="lenet", epochs=20, trials=16), jobs=[1, 2, 4, 8])
-TINY = dict(source="glyphs", per_class=12, model="lenet", epochs=1, batch=24, steps=2, repeat=1,
+TINY = dict(source="glyphs", per_class=8, model="lenet", epochs=1, batch=24, steps=1, repeat=1,
             network="lenet 0", bench=["lenet-b16"], near=0.5,
-            small=dict(per_class=10, epochs=1, steps=1, trials=2), jobs=[2])
+            small=dict(per_class=6, epochs=1, steps=1, trials=2), jobs=[2])
 
 # Dense peaks in TFLOP/s by a word in the GPU's name, from NVIDIA's data sheets: f32, tf32, bf16.
 PEAKS = {"H200": (67, 494, 989), "H100": (67, 494, 989), "H800": (67, 494, 989), "B200": (75, 1125, 2250),
