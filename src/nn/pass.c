@@ -41,6 +41,12 @@ done:
     return status;
 }
 
+static bool draws_masks(const tc_pass *pass) {
+    bool draws = false;
+    for (int i = 0; i < pass->layers; i++) draws |= pass->layer[i].class == &tc_dropout_layer;
+    return draws && pass->options.mode == TC_TRAIN;
+}
+
 static void pass_on_remark(tc_device *device) {
     if (!device->remark[0] || device->remarked) return;
     device->remarked = true;
@@ -65,6 +71,7 @@ tc_status tc_pass_create(tc_device *device, const tc_model *model, const tc_pass
     TC_TRY(allocate_ends(made, error));
     TC_TRY(tc_pass_plan(made, error));
     made->bytes = device->bytes - before;
+    made->draws = draws_masks(made);
     pass_on_remark(device);
     *pass = made;
 done:
@@ -208,11 +215,10 @@ static void perform(void *context) {
 
 /* What was bound belongs to the call. */
 static void run(tc_pass *pass, tc_pass_call call) {
-    const bool draws = pass->options.mode == TC_TRAIN;
     call.theta = pass->theta;
     call.state = pass->state;
-    call.pace = draws ? pass->pace : NULL;
-    call.stream = draws && !pass->pace ? pass->stream.key : 0;
+    call.pace = pass->draws ? pass->pace : NULL;
+    call.stream = pass->draws && !pass->pace ? pass->stream.key : 0;
     errand e = {pass, &call};
     if (!pass->device->k->record_begin || pass->device->tracked) {
         perform(&e);

@@ -15,7 +15,7 @@ typedef struct tc_pass_call {
     tc_node node;
     const void *theta, *theta_dot, *x_dot, *cotangent;
     void *state, *g_theta, *g_x;
-    const tc_pace *pace; /* in training mode, as the stream */
+    const tc_pace *pace; /* as the stream: where masks are drawn */
     uint64_t stream;
 } tc_pass_call;
 
@@ -53,6 +53,7 @@ struct tc_pass {
     void *squares;       /* [padded] where each image's gradient is wanted; their weights afterwards */
     double *host_square; /* [padded] */
     void **seed;         /* [values]: a named value's cotangent from outside; NULL: none */
+    bool draws;          /* dropout masks, from … */
     tc_stream stream;
     const tc_pace *pace; /* NULL: the stream is the one above */
     const void *theta;   /* of the last tc_pass_grad, as the state, for a direction that comes too late */

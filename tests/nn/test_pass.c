@@ -242,9 +242,10 @@ static void watch_replays(tc_device *device) {
 }
 
 /* All that can be asked of a pass, of weights that lie at two places, with results that do. */
-static void ask_everything(lab *l, tc_mode mode, const void *cotangent) {
+static void ask_everything(lab *l, tc_mode mode, int round, const void *cotangent) {
     const tc_node logits = l->model->logits;
     tc_pass *pass = l->pass;
+    tc_pass_set_stream(pass, tc_stream_make((uint64_t)round));
     l->loss = tc_pass_grad(pass, l->theta, l->state, l->g, l->g_x);
     tc_pass_grad_jvp(pass, l->direction, l->x_direction, l->j, l->j_x);
     tc_pass_grad_jvp(pass, l->g, NULL, l->j, NULL);
@@ -274,7 +275,7 @@ static void expect_same_bits(lab *a, lab *b, const char *name, int round) {
 }
 
 /* A device that replays what it has been asked before gives the bits of one that is called kernel by kernel, while
- * images and weights change. */
+ * images and weights change. Masks that come from another stream each time are no repetition. */
 static void test_replays(void **state) {
     const devices *d = *state;
     enum { ROUNDS = 3, CALLS = 8, APART = 6 }; /* plain, residual, with dropout, by channel */
@@ -290,15 +291,16 @@ static void test_replays(void **state) {
             replays = 0;
             for (int round = 0; round < ROUNDS; round++) {
                 d->cpu->k = &counting;
-                ask_everything(&a, (tc_mode)mode, cotangent);
+                ask_everything(&a, (tc_mode)mode, round, cotangent);
                 d->cpu->k = &plainly;
-                ask_everything(&b, (tc_mode)mode, cotangent);
+                ask_everything(&b, (tc_mode)mode, round, cotangent);
                 d->cpu->k = real_table;
                 expect_same_bits(&a, &b, networks[i].name, round);
                 lab_move(&a, 0.1, 0.2);
                 lab_move(&b, 0.1, 0.2);
             }
-            if (real_table->record_begin) assert_true(replays >= (ROUNDS - 1) * CALLS);
+            const bool draws = mode == TC_TRAIN && !strcmp(networks[i].name, "dropout");
+            if (real_table->record_begin) assert_true(draws ? !replays : replays >= (ROUNDS - 1) * CALLS);
             d->cpu->k->release(d->cpu, cotangent);
             lab_close(&a);
             lab_close(&b);
