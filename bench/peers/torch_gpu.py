@@ -4,7 +4,7 @@ same names.
 
     torch_gpu.py [--device cuda] [--only NAME] [--repeat N] [--seconds S]
 
-PyTorch is shown at its best: every way of running a case that it has is tried (memory layouts; f32 with TF32, bf16
+PyTorch is shown at its best: every likely way of running a case is tried (memory layouts; f32 with TF32, bf16
 autocast; eager, torch.compile, a captured CUDA graph), a way that fails is left out with a word on standard error, and
 the fastest that computes in a given precision counts. One JSON object a line on standard output for each way:
 
@@ -29,6 +29,9 @@ import time
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+
+with contextlib.suppress(ImportError):  # not every PyTorch has it, or has it there unasked
+    import torch._dynamo
 
 ap = argparse.ArgumentParser()
 ap.add_argument("--device", default="cuda")

@@ -21,7 +21,7 @@ static void record(tc_device *device, tc_track *track, void (*call)(void *contex
     if (status == TC_OK) return;
     track->recording = NULL;
     track->refused = true;
-    if (!device->unrecorded++)
+    if (tc_device_health(device, NULL) == TC_OK && !device->unrecorded++)
         tc_log("%s: steps are called kernel by kernel, which may be slower (%s)", device->name, why.message);
 }
 

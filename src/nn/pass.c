@@ -186,17 +186,25 @@ static bool same(const tc_pass_call *a, const tc_pass_call *b) {
            a->g_x == b->g_x && a->pace == b->pace && a->stream == b->stream;
 }
 
-/* Whose track goes for another's: first those that nothing is lost with, then those that were longest not used. */
-static bool goes_before(const tc_pass_track *a, const tc_pass_track *b) {
-    const bool kept = a->track.recording, other = b->track.recording;
-    return kept == other ? a->used < b->used : other;
+/* 0: nothing is lost with it; 1: nothing is recorded yet; 2: something is. */
+static int worth(const tc_pass *pass, const tc_pass_track *t) {
+    if (!t->used || pass->calls - t->used > TC_PASS_STALE) return 0;
+    return t->track.recording ? 2 : 1;
+}
+
+/* Whose track goes for another's. Of those that nothing is recorded for, the last that came: of more calls than there
+ * are tracks for, asked in turn, most are known when their turn comes again. */
+static bool goes_before(const tc_pass *pass, const tc_pass_track *a, const tc_pass_track *b) {
+    const int of_a = worth(pass, a), of_b = worth(pass, b);
+    if (of_a != of_b) return of_a < of_b;
+    return of_a == 1 ? a->used > b->used : a->used < b->used;
 }
 
 static tc_pass_track *track_of(tc_pass *pass, const tc_pass_call *call) {
     tc_pass_track *goes = pass->track;
     for (tc_pass_track *t = pass->track; t < pass->track + TC_PASS_TRACKS; t++) {
         if (t->used && same(&t->call, call)) return t;
-        if (goes_before(t, goes)) goes = t;
+        if (goes_before(pass, t, goes)) goes = t;
     }
     tc_track_forget(pass->device, &goes->track);
     goes->call = *call;

@@ -25,8 +25,9 @@ typedef struct tc_pass_track {
     uint64_t used; /* when last, on a clock that counts the calls; 0: never */
 } tc_pass_track;
 
-/* So many of its calls a pass knows again: enough for an ensemble of several surrogates that share it. */
-enum { TC_PASS_TRACKS = 24 };
+/* So many of its calls a pass knows again: enough for an ensemble of several surrogates that share it. What was not
+ * asked for so many calls will not be. */
+enum { TC_PASS_TRACKS = 24, TC_PASS_STALE = 1000 };
 
 struct tc_pass {
     tc_device *device;

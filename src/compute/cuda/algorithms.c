@@ -187,7 +187,10 @@ static tc_status time_all(question *q, int sense, tc_cuda_algorithm *chosen, tc_
     void *const own = tc_cuda_state_of(q->device)->workspace;
     tc_status status = TC_OK;
     q->workspace = own;
-    if (q->most > TC_CUDA_WORKSPACE) TC_TRY(tc_cuda_allocate(q->device, q->most, &q->workspace, error));
+    if (q->most > TC_CUDA_WORKSPACE && tc_cuda_allocate(q->device, q->most, &q->workspace, NULL) != TC_OK) {
+        q->most = TC_CUDA_WORKSPACE; /* there is room for what needs less, perhaps */
+        q->workspace = own;
+    }
     TC_TRY(tc_cuda_allocate(q->device, tc_shape_count(g->in) * sizeof(real), &q->in, error));
     TC_TRY(tc_cuda_allocate(q->device, tc_shape_count(g->out) * sizeof(real), &q->out, error));
     TC_TRY(tc_cuda_allocate(q->device, weights_of(g) * sizeof(real), &q->weights, error));

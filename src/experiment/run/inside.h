@@ -18,7 +18,7 @@ typedef struct tc_worker {
 
 /* Of workers at one phase. */
 typedef struct tc_deaths {
-    int count, process; /* process: the last */
+    int count, process[2]; /* in which they were, of the first two */
 } tc_deaths;
 
 typedef struct tc_runner {

@@ -156,9 +156,11 @@ static bool shared(const tc_runner *r) {
 static bool died_too_often(tc_runner *r, int phase, int worker) {
     tc_deaths *deaths = &r->deaths[phase];
     const int process = worker % r->crew->processes;
-    if (deaths->count && deaths->process == process) return false;
-    deaths->process = process;
-    return ++deaths->count > (shared(r) ? 2 : 1);
+    for (int i = 0; i < deaths->count; i++)
+        if (deaths->process[i] == process) return false;
+    if (deaths->count == (shared(r) ? 2 : 1)) return true;
+    deaths->process[deaths->count++] = process;
+    return false;
 }
 
 /* A worker has died, or has told why it can do no more: its GPU has failed. */
