@@ -90,7 +90,7 @@ done:
 void tocsin_derivatives_free(tocsin_derivatives *d) {
     if (!d) return;
     void *const memory[] = {d->theta, d->state, d->theta_dot, d->x_dot, d->of_theta, d->of_x};
-    if (d->device) tc_device_enter(d->device);
+    tc_device_enter(d->device);
     for (size_t i = 0; i < sizeof memory / sizeof *memory; i++)
         if (memory[i]) d->device->k->release(d->device, memory[i]);
     tc_pass_free(d->pass);
