@@ -57,7 +57,7 @@ struct tc_pass {
     bool draws;          /* dropout masks, from … */
     tc_stream stream;
     const tc_pace *pace; /* NULL: the stream is the one above */
-    const void *theta;   /* of the last tc_pass_grad, as the state, for a direction that comes too late */
+    const void *theta;   /* bound by the last call, as the state; for a direction that comes too late, too */
     void *state;
     bool spent; /* the tangents have overwritten what the last tc_pass_grad left */
     tc_pass_track track[TC_PASS_TRACKS];
