@@ -171,8 +171,9 @@ static void choose(const question *q, int sense, tc_cuda_algorithm *chosen) {
     cudaGetLastError();
 }
 
-/* As much as copies of all arrays take, if that is more than the device's workspace: for plain floats cuDNN has kernels
- * on planes (NCHW) alone, which turn NHWC about in their workspace. */
+/* As much as copies of all arrays take, if that is more than the device's workspace: for plain floats cuDNN seems to
+ * have kernels on planes (NCHW) alone (by their names; no GPU has shown it), which turn NHWC about in their workspace.
+ */
 static size_t most_workspace(const tc_convolution *g) {
     enum { BESIDE = 16 << 20 };
     const size_t copies =
