@@ -208,7 +208,7 @@ attacks:
 
     def peer_times(self):
         left = max(30, self.left() - 20)
-        command = [self.args.python, self.args.peer, "--seconds", str(int(0.7 * left))]
+        command = [self.args.python, self.args.peer, "--device", "cuda", "--seconds", str(int(0.7 * left))]
         if self.args.tiny:
             command += ["--device", "cpu", "--only", "lenet", "--repeat", "1", "--seconds", "0"]
         if not self.args.peer or self.run([self.args.python, "-c", "import torch"], 120, os.environ)[0]:
@@ -350,7 +350,7 @@ def main():
     ap.add_argument("--evidence", required=True, help="the program matching-gradient")
     ap.add_argument("--test", action="append", default=[], help="a test program; may be repeated")
     ap.add_argument("--libraries", default="", help="folders of shared libraries, for these programs only")
-    ap.add_argument("--peer", default="", help="torch_gpu.py")
+    ap.add_argument("--peer", default="", help="torch_peer.py")
     ap.add_argument("--python", default=sys.executable, help="the Python that has PyTorch")
     ap.add_argument("--out", default="out/gpu-check")
     ap.add_argument("--precision", default="tf32", help="of --long's whole trial")

@@ -74,6 +74,6 @@ if ! opens "$plugin"; then
     build || { say "the packed plug-in finds not all it needs, and another cannot be built; install CUDA 12 or later with cuDNN 9"; exit 2; }
 fi
 set -- --tocsin "$here/bin/tocsin" --evidence "$here/bin/matching-gradient" --plugin "$plugin" --libraries "$libraries" \
-    --peer "$here/torch_gpu.py" --python "$python" "$@"
+    --peer "$here/torch_peer.py" --python "$python" "$@"
 for test in "$here"/bin/test-*; do set -- "$@" --test "$test"; done
 exec "$python" "$here/check.py" "$@"

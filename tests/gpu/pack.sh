@@ -20,7 +20,7 @@ ldd "$to"/bin/* | awk '$2 == "=>" && $3 ~ /^\// {print $3}' | sort -u |
     while read -r library; do cp -L "$library" "$to/lib/"; done
 [ ! -f "$build/libtocsin-cuda.so" ] || cp "$build/libtocsin-cuda.so" "$to/bin/"
 
-cp tests/gpu/check.py tests/gpu/gpu-check.sh bench/peers/torch_gpu.py "$to/"
+cp tests/gpu/check.py tests/gpu/gpu-check.sh bench/peers/torch_peer.py tests/oracle/networks.py "$to/"
 git ls-files include src | grep -E '\.h$|^src/compute/cuda/' | tar -c -T - | tar -x -C "$to/plugin"
 cp "$build/libtocsin.a" "$to/plugin/" # of which the plug-in takes the floors below it
 sed -n "s/^ *version: '\(.*\)',/\1/p" meson.build | head -n 1 >"$to/plugin/version"

@@ -1,21 +1,21 @@
 #!/usr/bin/env python3
-"""What PyTorch takes on this GPU for the work that `tocsin bench --device cuda` measures, in the same cases and under the
-same names.
+"""What PyTorch takes on this machine for the work that `tocsin bench` measures, in the same cases and under the same names.
 
-    torch_gpu.py [--device cuda] [--only NAME] [--repeat N] [--seconds S]
+    torch_peer.py [--device cpu|cuda] [--threads N] [--only NAME] [--repeat N] [--seconds S]
 
-PyTorch is shown at its best: every likely way of running a case is tried (memory layouts; f32 with TF32, bf16
-autocast; eager, torch.compile, a captured CUDA graph), a way that fails is left out with a word on standard error, and
-the fastest that computes in a given precision counts. One JSON object a line on standard output for each way:
+PyTorch is shown at its best: every likely way of running a case is tried (memory layouts; on a GPU also f32 with TF32,
+bf16 autocast; eager, torch.compile, a captured CUDA graph), a way that fails is left out with a word on standard error,
+and the fastest that computes in a given precision counts. One JSON object a line on standard output for each way:
 
     {"name", "op", "batch", "precision", "ms", "way"}
 
 All cases are run in one way before the next is begun, those that take long to prepare last, so that all have a time
 wherever it is broken off.
 
-ms is the median over --repeat measurements of the mean of as many calls as fill a moment, with the GPU waited for at the
-end of each measurement and not in between. Ops:
-    train      loss, gradient, SGD with momentum and weight decay (training mode)
+ms is the median over --repeat measurements; on a GPU of the mean of as many calls as fill a moment, the GPU waited for at
+the end of each measurement and not in between. Ops:
+    grad       loss and gradient (training mode)
+    train      the same, and SGD with momentum and weight decay
     gradmatch  one gradient-matching step: the gradient by all parameters, its cosine to a fixed one, and the gradient of
                that by the images (evaluation mode; double backward)
     hvp        Hessian-vector product by double backward (training mode)
@@ -23,85 +23,64 @@ bf16 autocast is tried for `train` only: autograd's double backward is compared 
 import argparse
 import contextlib
 import json
+import os
 import sys
 import time
 
-import torch
-import torch.nn as nn
-import torch.nn.functional as F
-
-with contextlib.suppress(ImportError):  # not every PyTorch has it, or has it there unasked
-    import torch._dynamo
-
 ap = argparse.ArgumentParser()
-ap.add_argument("--device", default="cuda")
+ap.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+ap.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
 ap.add_argument("--only", default="")
 ap.add_argument("--repeat", type=int, default=5)
 ap.add_argument("--seconds", type=float, default=150,
                 help="after so many no way is begun of running a case that has a time already")
 args = ap.parse_args()
+
+
+def contents(file):
+    with contextlib.suppress(OSError), open(file) as opened:
+        return opened.read()
+    return ""
+
+
+# OpenBLAS takes a processor that is newer than itself for an old one. Both are read when PyTorch is loaded.
+if all(f" {flag} " in contents("/proc/cpuinfo") for flag in ("avx512f", "avx512dq", "avx512bw", "avx512vl")):
+    os.environ.setdefault("OPENBLAS_CORETYPE", "SkylakeX")
+os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = str(args.threads)
+
+import torch
+import torch.nn.functional as F
+
+with contextlib.suppress(ImportError):  # not every PyTorch has it, or has it there unasked
+    import torch._dynamo
+
+here = os.path.dirname(os.path.abspath(__file__))
+sys.path += [os.path.join(here, "..", "..", "tests", "oracle")]  # or beside this file
+import networks
+
 device = torch.device(args.device)
 on_gpu = device.type == "cuda"
 began = time.perf_counter()
+torch.set_num_threads(args.threads)
 torch.manual_seed(0)
 torch.backends.cudnn.benchmark = True
 
-
-# ---- the networks, as in the zoo ----
-
-class Block(nn.Module):
-    def __init__(self, inside, outside, stride):
-        super().__init__()
-        self.conv1 = nn.Conv2d(inside, outside, 3, stride, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(outside)
-        self.conv2 = nn.Conv2d(outside, outside, 3, 1, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(outside)
-        same = stride == 1 and inside == outside
-        self.shortcut = nn.Identity() if same else nn.Sequential(
-            nn.Conv2d(inside, outside, 1, stride, bias=False), nn.BatchNorm2d(outside))
-
-    def forward(self, x):
-        y = F.relu(self.bn1(self.conv1(x)))
-        return F.relu(self.bn2(self.conv2(y)) + self.shortcut(x))
-
-
-class ResNet18(nn.Module):
-    """For 32x32 images: a 3x3 stem, no max pooling."""
-
-    def __init__(self, width):
-        super().__init__()
-        self.conv1 = nn.Conv2d(3, width, 3, 1, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
-        blocks, inside = [], width
-        for stage in range(4):
-            outside = width << stage
-            for i in range(2):
-                blocks.append(Block(inside, outside, 2 if stage and not i else 1))
-                inside = outside
-        self.blocks = nn.Sequential(*blocks)
-        self.linear = nn.Linear(inside, 10)
-
-    def forward(self, x):
-        y = self.blocks(F.relu(self.bn1(self.conv1(x))))
-        return self.linear(y.mean((2, 3)))
-
-
-def lenet():
-    return nn.Sequential(
-        nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Flatten(), nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10))
-
-
-def mlp():
-    return nn.Sequential(nn.Flatten(), nn.Linear(784, 784), nn.LeakyReLU(0.2), nn.Linear(784, 784),
-                         nn.LeakyReLU(0.2), nn.Linear(784, 10))
-
-
-CASES = [  # name, network, image, batch, ops; as bench.c has them
-    ("resnet18-w64-b128", lambda: ResNet18(64), (3, 32, 32), 128, ("train", "gradmatch", "hvp")),
-    ("resnet18-w64-b512", lambda: ResNet18(64), (3, 32, 32), 512, ("train", "gradmatch")),
-    ("lenet-b128", lenet, (1, 28, 28), 128, ("train", "hvp")),
-    ("mlp-b128", mlp, (1, 28, 28), 128, ("train", "hvp")),
+CASES = [  # name, (network, width), batch, ops; as bench.c has them, a processor's and a GPU's
+    ("resnet18-w64", ("resnet18", 64), 64, ("grad", "gradmatch")),
+    ("resnet18-w16", ("resnet18", 16), 128, ("grad", "gradmatch")),
+    ("lenet-b16", ("lenet", None), 16, ("grad", "hvp")),
+    ("lenet-b1000", ("lenet", None), 1000, ("grad", "hvp")),
+    ("logreg-b1000", ("logreg", None), 1000, ("grad", "hvp")),
+    ("mlp-b1000", ("mlp", None), 1000, ("grad", "hvp")),
+    ("cnn-b1000", ("cnn", None), 1000, ("grad", "hvp")),
+    ("resnet50-w16", ("resnet50", 16), 64, ("grad", "gradmatch")),
+    ("mobilenetv2-w16", ("mobilenetv2", 16), 64, ("grad", "gradmatch")),
+    ("vit-b64", ("vit", None), 64, ("grad", "gradmatch")),
+] if not on_gpu else [
+    ("resnet18-w64-b128", ("resnet18", 64), 128, ("train", "gradmatch", "hvp")),
+    ("resnet18-w64-b512", ("resnet18", 64), 512, ("train", "gradmatch")),
+    ("lenet-b128", ("lenet", None), 128, ("train", "hvp")),
+    ("mlp-b128", ("mlp", None), 128, ("train", "hvp")),
 ]
 
 
@@ -110,6 +89,12 @@ CASES = [  # name, network, image, batch, ops; as bench.c has them
 def wait():
     if on_gpu:
         torch.cuda.synchronize()
+
+
+def grad_step(net, x, y, precision):
+    net.train()
+    params = list(net.parameters())
+    return lambda: torch.autograd.grad(F.cross_entropy(net(x), y), params)
 
 
 def train_step(net, x, y, precision):
@@ -157,7 +142,7 @@ def gradmatch_step(net, x, y, precision):
     return step
 
 
-STEPS = {"train": train_step, "hvp": hvp_step, "gradmatch": gradmatch_step}
+STEPS = {"grad": grad_step, "train": train_step, "hvp": hvp_step, "gradmatch": gradmatch_step}
 
 
 def captured(step):
@@ -177,7 +162,7 @@ def captured(step):
 # ---- measuring ----
 
 def median_ms(step):
-    for _ in range(3):
+    for _ in range(3 if on_gpu else 1):
         step()
     wait()
     start = time.perf_counter()
@@ -198,27 +183,31 @@ def median_ms(step):
 PASSES = 4  # over all cases
 
 
-def ways(op, name, turn):
+def ways(op, network, turn):
     """(precision, channels last, compiled, captured) of one pass over the cases."""
-    resnet = name.startswith("resnet")
-    for precision in ("tf32", "f32", "bf16") if op == "train" else ("tf32", "f32"):
-        best = resnet and precision != "f32"  # what is likely: tensor cores want channels last, plain floats planes
+    once = op in ("train", "grad")  # differentiated once: what torch.compile can do
+    compiles = once and hasattr(torch, "compile")
+    colour = networks.TASKS[network][0] == 3  # the deep ones
+    precisions = ("f32",) if not on_gpu else ("tf32", "f32", "bf16") if once else ("tf32", "f32")
+    for precision in precisions:
+        best = colour and precision != "f32"  # what is likely: tensor cores want channels last, plain floats planes
         if turn == 0:
             yield precision, best, False, on_gpu
         elif turn == 1 and on_gpu:
             yield precision, best, False, False
-        elif turn == 2 and on_gpu and op == "train":
-            yield precision, best, True, True
-        elif turn == 3 and resnet:
+        elif turn == 2 and compiles:
+            yield precision, best, True, on_gpu
+        elif turn == 3 and colour:
             yield precision, not best, False, on_gpu
-            if on_gpu and op == "train":
-                yield precision, not best, True, True
+            if compiles:
+                yield precision, not best, True, on_gpu
 
 
-def run(make, image, batch, op, way):
+def run(network, width, batch, op, way):
     precision, last, compiled, graph = way
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision != "f32"
-    net, x = make().to(device), torch.randn(batch, *image, device=device)
+    net = networks.build(network, width).to(device)
+    x = torch.randn(batch, *networks.TASKS[network], device=device)
     y = torch.randint(0, 10, (batch,), device=device)
     if last:
         net, x = net.to(memory_format=torch.channels_last), x.contiguous(memory_format=torch.channels_last)
@@ -238,20 +227,29 @@ def describe(way):
 def cases():
     """Every way of running every case, in the order in which they are tried."""
     for turn in range(PASSES):
-        for name, make, image, batch, ops in CASES:
+        for name, (network, width), batch, ops in CASES:
             for op in ops if args.only in name else ():
-                for way in ways(op, name, turn):
-                    yield name, make, image, batch, op, way
+                for way in ways(op, network, turn):
+                    yield name, network, width, batch, op, way
+
+
+def multiplies_slowly():
+    """Whether matrices are multiplied by the reference BLAS, which Debian's PyTorch has unless another is installed."""
+    known = ("mkl", "openblas", "blis", "atlas", "armpl", "nvpl")
+    return on_gpu is False and not torch.backends.mkl.is_available() and not any(name in contents("/proc/self/maps") for name in known)
 
 
 def main():
+    if multiplies_slowly():
+        print("this PyTorch multiplies matrices by the reference BLAS, ten times slower than it need be: install OpenBLAS (Debian: "
+              "libopenblas0)", file=sys.stderr, flush=True)
     known, uncompiled = set(), 0
-    for name, make, image, batch, op, way in cases():
+    for name, network, width, batch, op, way in cases():
         key = name, op, way[0]
         if (time.perf_counter() - began > args.seconds and key in known) or (way[2] and uncompiled > 2):
             continue
         try:
-            ms = run(make, image, batch, op, way)
+            ms = run(network, width, batch, op, way)
         except Exception as why:  # a way that this PyTorch, or this machine, has not
             print(f"{name} {op} {way[0]} {describe(way)}: {type(why).__name__}: {str(why).splitlines()[:1]}", file=sys.stderr,
                   flush=True)
