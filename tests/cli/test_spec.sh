@@ -41,7 +41,7 @@ wrong "$attacks"'---\nseed: 1\n' ':3: a second document begins; put each study i
 wrong "$attacks"'name: "a\\0b"\n' ':3: name: holds a zero byte; remove it'
 wrong "$attacks"'victim: *nothing\n' ":3: victim: No anchor found for alias: 'nothing'; see docs/spec.md for what may stand there"
 wrong '? [a]\n: 1\n' ':1: a key must be a plain word; use the names of docs/spec.md'
-wrong '[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]\n' ':1: nested too deeply; a spec has four levels at most'
+wrong "$(printf '%0100d' 0 | tr 0 '[')1$(printf '%0100d' 0 | tr 0 ']')"'\n' ':1: nested too deeply; at most 64 levels'
 
 # values
 wrong "$attacks"'seed: -1\n' ':3: seed is -1; must be 0 … 999999999999999'
@@ -84,7 +84,7 @@ wrong "$attacks"'victims:\n  - {model: lenet}\n  - {model: logreg, width: 3}\n' 
 wrong "$attacks"'victims:\n  - {model: lenet}\n  - {model: lenet}\n' ":5: victims.2: is called 'lenet' like another victim; give each a label of its own"
 wrong "$attacks"'victims:\n  - model: lenet\n    train: {epochs: many}\n' ":5: victims.1.train.epochs is 'many'; must be a whole number, 1 … 1000000 (epochs)"
 wrong "$attacks"'victim: {model: lenet}\nvictims: [{model: lenet}]\n' ':3: victim: is given beside victims; put it into that list'
-wrong "$attacks"'victim: {label: mine}\n' ':3: victim.label: unknown key; known here are model, width, dropout, depth, heads, patch, mlp_ratio, train'
+wrong "$attacks"'victim: {label: mine}\n' ':3: victim.label: unknown key; known here are model, width, dropout, depth, heads, patch, mlp_ratio, layers, train'
 wrong "$attacks"'defences: [{name: nune}]\n' ":3: defences.1.name: 'nune' is not known; did you mean 'none'?"
 wrong "$attacks"'defences: [{label: mine}]\n' ":3: defences.1: has no name; give it one of \`tocsin list defenses\`"
 wrong "$attacks"'defences: [{name: none}, {name: none}]\n' ":3: defences.2: is called 'none' like another defence; give each a label of its own"

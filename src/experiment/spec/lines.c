@@ -7,7 +7,7 @@
 #include <string.h>
 #include <yaml.h>
 
-enum { DEEPEST = 16, LONGEST_PATH = 512 };
+enum { DEEPEST = 64, LONGEST_PATH = 512, MOST_VALUES = 100000, MOST_ANCHORS = 1000 };
 
 /* A mapping or list that is open. */
 typedef struct level {
@@ -15,7 +15,14 @@ typedef struct level {
     bool key_next; /* of a mapping: the next scalar is a key */
     int entry;     /* of a list: how many entries have begun */
     size_t length; /* of the path that leads here */
+    int anchor;    /* its name's number; −1: it has none */
 } level;
+
+/* A name for what stands there, by which it can stand elsewhere too. */
+typedef struct named {
+    char *name;
+    long begins, values; /* how many values came before; how many it is, 0 while it is open */
+} named;
 
 typedef struct walk {
     const char *file;
@@ -23,6 +30,9 @@ typedef struct walk {
     level stack[DEEPEST];
     int depth;
     char path[LONGEST_PATH]; /* of the value that comes next */
+    long values;             /* so far, with those that aliases stand for */
+    named anchors[MOST_ANCHORS];
+    int anchor_count;
 } walk;
 
 static int line_of(yaml_mark_t mark) {
@@ -59,9 +69,41 @@ static tc_status step_into(walk *w, const char *name, int line, tc_error *error)
     return remember(w, line, error);
 }
 
-/* A sweep's keys are dotted: they are those of --set. */
+/* A sweep's keys are dotted: they are those of --set. What stands below a network's layers is no key of a spec's. */
 static bool may_be_dotted(const walk *w) {
-    return w->depth > 1 && !strncmp(w->path, "sweep.", 6);
+    return w->depth > 1 && (!strncmp(w->path, "sweep.", 6) || strstr(w->path, ".layers."));
+}
+
+/* ---- aliases: a few lines of them can stand for more than any memory holds ---- */
+
+static tc_status count_values(walk *w, long more, const yaml_event_t *event, tc_error *error) {
+    w->values += more;
+    if (w->values <= MOST_VALUES) return TC_OK;
+    return tc_raise(error, TC_INVALID, "%s:%d: comes to more than %d values with what aliases stand for; write less",
+                    w->file, line_of(event->start_mark), MOST_VALUES);
+}
+
+/* The number of a new anchor called `name`; −1 where `name` is NULL, or there is no room for it. */
+static int begin_anchor(walk *w, const yaml_char_t *name) {
+    if (!name || w->anchor_count == MOST_ANCHORS) return -1;
+    char *copy = strdup((const char *)name);
+    if (!copy) return -1;
+    w->anchors[w->anchor_count] = (named){copy, w->values, 0};
+    return w->anchor_count++;
+}
+
+static void end_anchor(walk *w, int number) {
+    if (number >= 0) w->anchors[number].values = w->values - w->anchors[number].begins;
+}
+
+static tc_status count_alias(walk *w, const yaml_event_t *event, tc_error *error) {
+    for (int i = w->anchor_count - 1; i >= 0; i--)
+        if (!strcmp(w->anchors[i].name, (const char *)event->data.alias.anchor))
+            return count_values(w, w->anchors[i].values ? w->anchors[i].values : 1, event, error);
+    if (w->anchor_count == MOST_ANCHORS)
+        return tc_raise(error, TC_INVALID, "%s:%d: more than %d anchors; write less", w->file,
+                        line_of(event->start_mark), MOST_ANCHORS);
+    return TC_OK; /* libcyaml says that there is no such anchor */
 }
 
 static tc_status read_key(walk *w, const yaml_event_t *event, tc_error *error) {
@@ -94,13 +136,14 @@ static tc_status open_level(walk *w, const yaml_event_t *event, tc_error *error)
         return tc_raise(error, TC_INVALID, "%s:%d: a key must be a plain word; use the names of docs/spec.md", w->file,
                         line);
     if (w->depth == DEEPEST)
-        return tc_raise(error, TC_INVALID, "%s:%d: nested too deeply; a spec has four levels at most", w->file, line);
+        return tc_raise(error, TC_INVALID, "%s:%d: nested too deeply; at most %d levels", w->file, line, DEEPEST);
     const tc_status status = begin_value(w, event, error);
     if (status != TC_OK) return status;
     const size_t length = w->depth ? strlen(w->path) : 0;
-    w->stack[w->depth++] =
-        (level){.mapping = event->type == YAML_MAPPING_START_EVENT, .key_next = true, .length = length};
-    return TC_OK;
+    const bool mapping = event->type == YAML_MAPPING_START_EVENT;
+    const int anchor = begin_anchor(w, mapping ? event->data.mapping_start.anchor : event->data.sequence_start.anchor);
+    w->stack[w->depth++] = (level){.mapping = mapping, .key_next = true, .length = length, .anchor = anchor};
+    return count_values(w, 1, event, error);
 }
 
 static tc_status visit(walk *w, const yaml_event_t *event, int *documents, tc_error *error) {
@@ -121,6 +164,7 @@ static tc_status visit(walk *w, const yaml_event_t *event, int *documents, tc_er
     case YAML_MAPPING_END_EVENT:
     case YAML_SEQUENCE_END_EVENT:
         w->path[w->stack[--w->depth].length] = '\0';
+        end_anchor(w, w->stack[w->depth].anchor);
         end_value(w);
         break;
     case YAML_SCALAR_EVENT:
@@ -130,13 +174,16 @@ static tc_status visit(walk *w, const yaml_event_t *event, int *documents, tc_er
             status = tc_raise(error, TC_INVALID, "%s:%d: %s: holds a zero byte; remove it", w->file,
                               line_of(event->start_mark), w->path);
         }
+        end_anchor(w, begin_anchor(w, event->data.scalar.anchor));
         end_value(w);
+        if (status == TC_OK) status = count_values(w, 1, event, error);
         break;
     case YAML_ALIAS_EVENT:
         if (key)
             return tc_raise(error, TC_INVALID, "%s:%d: a key must be a plain word; use the names of docs/spec.md",
                             w->file, line_of(event->start_mark));
         status = begin_value(w, event, error);
+        if (status == TC_OK) status = count_alias(w, event, error);
         end_value(w);
         break;
     default:
@@ -154,10 +201,14 @@ static tc_status syntax_error(const char *file, const yaml_parser_t *parser, tc_
 }
 
 tc_status tc_lines_read(const char *file, const char *text, size_t size, tc_lines *lines, tc_error *error) {
-    walk w = {.file = file, .lines = lines};
     yaml_parser_t parser;
-    if (!yaml_parser_initialize(&parser))
+    walk *w = calloc(1, sizeof *w);
+    if (!w || !yaml_parser_initialize(&parser)) {
+        free(w);
         return tc_raise(error, TC_FAILED, "memory: none left to read the spec; free some");
+    }
+    w->file = file;
+    w->lines = lines;
     yaml_parser_set_input_string(&parser, (const unsigned char *)text, size);
     tc_status status = TC_OK;
     int documents = 0;
@@ -167,11 +218,13 @@ tc_status tc_lines_read(const char *file, const char *text, size_t size, tc_line
             status = syntax_error(file, &parser, error);
             break;
         }
-        status = visit(&w, &event, &documents, error);
+        status = visit(w, &event, &documents, error);
         more = event.type != YAML_STREAM_END_EVENT;
         yaml_event_delete(&event);
     }
     yaml_parser_delete(&parser);
+    for (int i = 0; i < w->anchor_count; i++) free(w->anchors[i].name);
+    free(w);
     return status;
 }
 

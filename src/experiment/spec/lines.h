@@ -2,7 +2,7 @@
  *
  * libcyaml forgets lines once a value is loaded, but a range error is found only later. This is one walk over libyaml's
  * events that keeps them. On its way it refuses what is no spec under any schema: broken YAML, a key given twice, more
- * than one document, keys that are not plain words. */
+ * than one document, keys that are not plain words, aliases of aliases that come to more than a spec can be. */
 #ifndef TC_EXPERIMENT_SPEC_LINES_H
 #define TC_EXPERIMENT_SPEC_LINES_H
 
