@@ -35,6 +35,7 @@ typedef enum tocsin_option_type {
     TOCSIN_OPTION_REAL,
     TOCSIN_OPTION_TEXT,
     TOCSIN_OPTION_CHOICE,
+    TOCSIN_OPTION_LIST, /* a YAML list, in one text */
 } tocsin_option_type;
 
 typedef struct tocsin_option {

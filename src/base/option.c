@@ -49,9 +49,12 @@ static void bool_range(const tc_option *option, char *text, size_t size) {
     append(text, size, "true or false");
 }
 
+static size_t room_of(const tc_option *option) {
+    return option->type == TC_OPTION_LIST ? (size_t)option->high : TC_TEXT_SIZE;
+}
+
 static void text_range(const tc_option *option, char *text, size_t size) {
-    (void)option;
-    append(text, size, "shorter than %d bytes", TC_TEXT_SIZE);
+    append(text, size, "shorter than %zu bytes", room_of(option));
 }
 
 static void choice_range(const tc_option *option, char *text, size_t size) {
@@ -101,9 +104,8 @@ static bool read_real(const tc_option *option, const char *text, void *field) {
 }
 
 static bool read_text(const tc_option *option, const char *text, void *field) {
-    (void)option;
     const size_t length = strlen(text);
-    if (length >= TC_TEXT_SIZE) return false;
+    if (length >= room_of(option)) return false;
     memcpy(field, text, length + 1);
     return true;
 }
@@ -170,6 +172,7 @@ static const struct {
     [TC_OPTION_REAL] = {"number", "a number, ", read_real, print_real, numeric_range},
     [TC_OPTION_TEXT] = {"text", "", read_text, print_text, text_range},
     [TC_OPTION_CHOICE] = {"one of", "one of ", read_choice, print_choice, choice_range},
+    [TC_OPTION_LIST] = {"list", "", read_text, print_text, text_range},
 };
 
 /* ---- the table's own calls ---- */
@@ -188,7 +191,7 @@ void tc_option_format(const tc_option *option, const void *object, char *text, s
 static tc_status refuse(const tc_option *option, const char *text, tc_error *error) {
     char range[LONGEST_RANGE] = "";
     types[option->type].range(option, range, sizeof range);
-    if (option->type == TC_OPTION_TEXT)
+    if (option->type == TC_OPTION_TEXT || option->type == TC_OPTION_LIST)
         return tc_raise(error, TC_INVALID, "%s is %zu bytes long; must be %s", option->name, strlen(text), range);
     const char *near = option->type == TC_OPTION_CHOICE ? tc_nearest(text, option->choices) : NULL;
     if (near) {
@@ -248,7 +251,7 @@ void tc_options_default(const tc_option *table, void *object) {
 void tc_options_describe(const tc_option *table, FILE *out) {
     for (; table->name; table++) {
         char range[LONGEST_RANGE] = "";
-        if (table->type != TC_OPTION_TEXT && table->type != TC_OPTION_BOOL)
+        if (table->type != TC_OPTION_TEXT && table->type != TC_OPTION_LIST && table->type != TC_OPTION_BOOL)
             types[table->type].range(table, range, sizeof range);
         fprintf(out, "  %s (%s%s%s) = %s  %s\n", table->name, types[table->type].name,
                 *range ? (table->type == TC_OPTION_CHOICE ? " " : ", ") : "", range, table->fallback, table->help);

@@ -25,13 +25,14 @@ typedef enum tc_option_type {
     TC_OPTION_REAL,   /* double */
     TC_OPTION_TEXT,   /* char[TC_TEXT_SIZE] */
     TC_OPTION_CHOICE, /* int: index into choices */
+    TC_OPTION_LIST,   /* char[high]: a YAML list, or what else YAML has, as text */
 } tc_option_type;
 
 typedef struct tc_option {
     const char *name; /* NULL ends a table */
     tc_option_type type;
     size_t offset;              /* of the field in its struct */
-    double low, high;           /* closed range of INT and REAL */
+    double low, high;           /* closed range of INT and REAL; LIST: high is the field's size */
     bool open_low;              /* the range excludes `low` itself: rho > 0 */
     const char *const *choices; /* CHOICE: NULL-terminated names */
     const char *fallback;       /* default, as the user would write it */
@@ -51,6 +52,8 @@ typedef struct tc_option {
     { #field, TC_OPTION_TEXT, offsetof(type, field), 0, 0, false, NULL, fallback, "", help }
 #define TC_CHOICE(type, field, fallback, names, help)                                                                  \
     { #field, TC_OPTION_CHOICE, offsetof(type, field), 0, 0, false, names, fallback, "", help }
+#define TC_LIST(type, field, fallback, help)                                                                           \
+    { #field, TC_OPTION_LIST, offsetof(type, field), 0, sizeof(((type *)0)->field), false, NULL, fallback, "", help }
 #define TC_OPTIONS_END                                                                                                 \
     { .name = NULL }
 
@@ -65,7 +68,7 @@ tc_status tc_options_set(const tc_option *table, void *object, const char *name,
 tc_status tc_options_assign(const tc_option *table, void *object, const char *assignment, tc_error *error);
 
 const tc_option *tc_option_find(const tc_option *table, const char *name);
-/* The value of one field as the user would write it. */
+/* The value of one field as the user would write it, cut off where `text` is too short. */
 void tc_option_format(const tc_option *option, const void *object, char *text, size_t size);
 /* Lines of "  name (type, range, unit) = default  help". */
 void tc_options_describe(const tc_option *table, FILE *out);

@@ -133,6 +133,25 @@ static void test_lengths(void **state) {
     assert_int_equal(tc_options_assign(table, &b, text, &error), TC_INVALID);
 }
 
+/* A list may be as long as its field. */
+static void test_lists(void **state) {
+    (void)state;
+    struct holder {
+        char layers[2000];
+    } h;
+    const tc_option lists[] = {TC_LIST(struct holder, layers, "[]", "some"), TC_OPTIONS_END};
+    char text[2001];
+    tc_error error = {0};
+    memset(text, 'x', sizeof text);
+    text[2000] = '\0';
+    tc_options_default(lists, &h);
+    assert_string_equal(h.layers, "[]");
+    assert_int_equal(tc_options_set(lists, &h, "layers", text, &error), TC_INVALID);
+    assert_string_equal(error.message, "layers is 2000 bytes long; must be shorter than 2000 bytes");
+    assert_int_equal(tc_options_set(lists, &h, "layers", text + 1, &error), TC_OK);
+    assert_string_equal(h.layers, text + 1);
+}
+
 static void prints(const budget *b, const char *name, const char *expected) {
     char text[TC_TEXT_SIZE];
     tc_option_format(tc_option_find(table, name), b, text, sizeof text);
@@ -188,8 +207,8 @@ static void test_nearest(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults), cmocka_unit_test(test_accepts), cmocka_unit_test(test_refuses),
-        cmocka_unit_test(test_lengths),  cmocka_unit_test(test_format),  cmocka_unit_test(test_describe),
-        cmocka_unit_test(test_nearest),
+        cmocka_unit_test(test_lengths),  cmocka_unit_test(test_lists),   cmocka_unit_test(test_format),
+        cmocka_unit_test(test_describe), cmocka_unit_test(test_nearest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

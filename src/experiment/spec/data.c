@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_SETTINGS = 32, MOST_DRAWS = 256 };
+enum { MOST_DRAWS = 256 };
 
 /* Puts "WHERE: PATH: " in front of what a part below has to say about the input. */
 static tc_status at(const tc_spec *spec, const char *path, tc_status status, const tc_error *reason, tc_error *error) {
@@ -96,19 +96,11 @@ done:
 
 tc_status tc_spec_build(const tc_spec *spec, const tc_network_spec *network, const tc_dataset *dataset,
                         tc_model **model, tc_error *error) {
-    char text[MOST_SETTINGS][128], path[64];
-    const char *settings[MOST_SETTINGS];
-    int count = 0;
-    for (const tc_option *option = network->entry->options; option->name && count < MOST_SETTINGS; option++, count++) {
-        char value[64];
-        tc_option_format(option, &network->zoo, value, sizeof value);
-        snprintf(text[count], sizeof text[count], "%.60s=%s", option->name, value);
-        settings[count] = text[count];
-    }
+    char path[64];
     tc_error reason = {0};
     const tc_shape input = tc_nhwc(1, dataset->height, dataset->width, dataset->channels);
-    tc_status status = tc_zoo_build(network->model, input, dataset->classes, settings, count, model, &reason);
-    snprintf(path, sizeof path, "%s.model", network->section);
+    tc_status status = tc_zoo_build_entry(network->entry, input, dataset->classes, &network->zoo, model, &reason);
+    snprintf(path, sizeof path, "%s.%s", network->section, *network->zoo.layers ? "layers" : "model");
     if (status != TC_OK) return at(spec, path, status, &reason, error);
     status = check_training(spec, network, dataset, *model, error);
     if (status == TC_OK) return TC_OK;

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "experiment/spec/lines.h"
+#include "experiment/spec/verbatim.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -176,6 +177,7 @@ tc_status tc_spec_file_read(const char *path, const tc_section *schema, tc_setti
     if (code != CYAML_OK) TC_TRY(refuse(path, schema, &lines, &heard, code, error));
     TC_TRY(tc_sweep_read(path, (const char *)text, size, sweep, error));
     if (slots) TC_TRY(collect(&(collector){path, &lines, settings}, schema, slots, "", error));
+    TC_TRY(tc_verbatim_read(path, (const char *)text, size, schema, settings, error));
 done:
     if (slots) cyaml_free(&config, &schema->value, slots, 0);
     tc_lines_free(&lines);

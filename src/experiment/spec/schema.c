@@ -56,7 +56,8 @@ static tc_status add_key(tc_section *section, tc_key key, tc_error *error) {
 static tc_status add_table(tc_section *section, const tc_option *table, tc_error *error) {
     tc_status status = TC_OK;
     for (; table && table->name && status == TC_OK; table++)
-        if (!tc_section_find(section, table->name)) status = add_key(section, (tc_key){.name = table->name}, error);
+        if (!tc_section_find(section, table->name))
+            status = add_key(section, (tc_key){.name = table->name, .verbatim = table->type == TC_OPTION_LIST}, error);
     return status;
 }
 
@@ -123,7 +124,7 @@ static tc_status describe_key(tc_key *key, size_t place, cyaml_schema_field_t *f
                   .data_size = 1,
                   .string = {0, LONGEST_TEXT}},
     };
-    if (key->foreign) field->value = (cyaml_schema_value_t){.type = CYAML_IGNORE, .flags = CYAML_FLAG_OPTIONAL};
+    if (key->foreign || key->verbatim) field->value = (cyaml_schema_value_t){.type = CYAML_IGNORE, .flags = CYAML_FLAG_OPTIONAL};
     if (!key->section) return TC_OK;
     const tc_status status = describe(key->section, error);
     if (status != TC_OK) return status;

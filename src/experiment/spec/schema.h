@@ -15,7 +15,8 @@ typedef struct tc_key {
     tc_section *section; /* of a section or of a list's entries; NULL: a plain value */
     bool list;           /* a list of sections */
     bool file_only;      /* about files, not about the study: no --set, no sweep */
-    bool foreign;        /* skipped by libcyaml and read by a room of its own: sweep.h */
+    bool foreign;        /* skipped by libcyaml and read by a room of its own: sweep.h … */
+    bool verbatim;       /* … or verbatim.h: whatever YAML stands there, as one text */
 } tc_key;
 
 /* libcyaml loads a section as an array of slots, one a key. */

@@ -44,6 +44,12 @@ static json_t *text_schema(const tc_option *option) {
                      option->fallback);
 }
 
+/* Beside a list also its text, as spec.resolved.yaml has it. */
+static json_t *list_schema(const tc_option *option) {
+    return json_pack("{s:[s, s], s:i, s:i, s:s}", "type", "array", "string", "minItems", 1, "maxLength",
+                     (int)option->high - 1, "default", option->fallback);
+}
+
 static json_t *choice_schema(const tc_option *option) {
     json_t *words = json_array();
     for (int i = 0; option->choices[i]; i++) json_array_append_new(words, json_string(option->choices[i]));
@@ -55,7 +61,8 @@ static json_t *option_schema(const tc_option *option) {
                                                            [TC_OPTION_INT] = int_schema,
                                                            [TC_OPTION_REAL] = real_schema,
                                                            [TC_OPTION_TEXT] = text_schema,
-                                                           [TC_OPTION_CHOICE] = choice_schema};
+                                                           [TC_OPTION_CHOICE] = choice_schema,
+                                                           [TC_OPTION_LIST] = list_schema};
     char help[1024];
     json_t *made = makers[option->type](option);
     snprintf(help, sizeof help, "%s%s%s%s", option->help, *option->unit ? " (" : "", option->unit,

@@ -12,6 +12,7 @@
 
 static json_t *option_json(const tc_option *option, const void *object) {
     char text[TC_TEXT_SIZE];
+    if (option->type == TC_OPTION_LIST) return json_string((const char *)object + option->offset);
     tc_option_format(option, object, text, sizeof text);
     switch (option->type) {
     case TC_OPTION_BOOL:
