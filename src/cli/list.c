@@ -9,10 +9,11 @@
 static const tc_flag flags[] = {{"json", NULL, "print JSON"}, TC_COMMON_FLAGS, TC_FLAGS_END};
 
 static const tc_usage usage = {.command = "list",
-                               .operands = "attacks|models|datasets|losses|defenses|schema [NAME]",
-                               .summary = "name the attacks, models, datasets, losses or defenses",
+                               .operands = "attacks|models|layers|datasets|losses|defenses|schema [NAME]",
+                               .summary = "name the attacks, models, layers, datasets, losses or defenses",
                                .details =
-                                   "NAME: only this attack, model or defense.\n"
+                                   "NAME: only this attack, model, layer or defense.\n"
+                                   "layers: what a network of one's own is made of (model: sequential).\n"
                                    "schema: the JSON Schema of a spec, by which editors complete and check it.\n",
                                .least = 1,
                                .most = 2,
@@ -29,11 +30,9 @@ static json_t *range_json(const tc_option *option) {
 }
 
 static json_t *options_json(const tc_option *table) {
-    static const char *const types[] = {[TC_OPTION_BOOL] = "bool",
-                                        [TC_OPTION_INT] = "int",
-                                        [TC_OPTION_REAL] = "real",
-                                        [TC_OPTION_TEXT] = "text",
-                                        [TC_OPTION_CHOICE] = "choice"};
+    static const char *const types[] = {
+        [TC_OPTION_BOOL] = "bool", [TC_OPTION_INT] = "int",       [TC_OPTION_REAL] = "real",
+        [TC_OPTION_TEXT] = "text", [TC_OPTION_CHOICE] = "choice", [TC_OPTION_LIST] = "list"};
     json_t *list = json_array();
     for (; table->name; table++)
         json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:o, s:s}", "name", table->name, "type",
@@ -85,6 +84,22 @@ static json_t *models(query *asked) {
         }
         printf("%s — %s\n", m->name, m->summary);
         tc_options_describe(m->options, stdout);
+    }
+    return list;
+}
+
+static json_t *layers(query *asked) {
+    json_t *list = asked->json ? json_array() : NULL;
+    const tc_zoo_layer *l;
+    for (int i = 0; (l = tc_zoo_layer_at(i)); i++) {
+        if (!shows(asked, l->name)) continue;
+        if (asked->json) {
+            json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:o}", "name", l->name, "form", l->form, "summary",
+                                                  l->summary, "options", options_json(l->options)));
+            continue;
+        }
+        printf("%s — %s\n", l->form, l->summary);
+        tc_options_describe(l->options, stdout);
     }
     return list;
 }
@@ -144,7 +159,7 @@ static json_t *schema(query *asked) {
 static const struct {
     const char *name;
     json_t *(*list)(query *asked);
-} kinds[] = {{"attacks", attacks}, {"models", models},     {"datasets", datasets},
+} kinds[] = {{"attacks", attacks}, {"models", models},     {"layers", layers}, {"datasets", datasets},
              {"losses", losses},   {"defenses", defenses}, {"schema", schema}};
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
@@ -164,7 +179,7 @@ static tc_status list(const tc_arguments *arguments, tc_error *error) {
     }
     const char *near = tc_nearest(wanted, known);
     return tc_raise(error, TC_INVALID, "list: '%.64s' is not known; %s%s%s", wanted,
-                    near ? "did you mean '" : "ask for attacks, models, datasets, losses, defenses or schema",
+                    near ? "did you mean '" : "ask for attacks, models, layers, datasets, losses, defenses or schema",
                     near ? near : "", near ? "'?" : "");
 }
 

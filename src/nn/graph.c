@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MAX_PARAMETERS ((size_t)1 << 31)
 enum { FUSED_AWAY = -2, THE_INPUT = -1, MAX_SIDE = 1 << 14, MAX_FEATURES = 1 << 26, FIRST_ROOM = 32 };
 
 struct tc_graph {
@@ -17,7 +18,7 @@ struct tc_graph {
 
 /* ---- the sticky error ---- */
 
-__attribute__((format(printf, 2, 3))) static tc_node mistake(tc_graph *graph, const char *format, ...) {
+tc_node tc_graph_mistake(tc_graph *graph, const char *format, ...) {
     if (graph->error.status != TC_OK) return 0;
     char text[512];
     va_list list;
@@ -26,6 +27,10 @@ __attribute__((format(printf, 2, 3))) static tc_node mistake(tc_graph *graph, co
     va_end(list);
     tc_raise(&graph->error, TC_INVALID, "model %s: %s", graph->model->name, text);
     return 0;
+}
+
+bool tc_graph_failed(const tc_graph *graph) {
+    return graph->error.status != TC_OK;
 }
 
 /* Makes room for one more element of a growing array. */
@@ -55,10 +60,11 @@ static tc_node append(tc_graph *graph, tc_layer layer, int h, int w, int c) {
     tc_model *m = graph->model;
     if (graph->error.status != TC_OK) return 0;
     if (h < 1 || w < 1 || c < 1)
-        return mistake(graph, "a %s would be %d×%d×%d; the input is too small for this network", layer.class->name, h,
-                       w, c);
+        return tc_graph_mistake(graph, "a %s would be %d×%d×%d; the input is too small for this network",
+                                layer.class->name, h, w, c);
     if (h > MAX_SIDE || w > MAX_SIDE || (double)h * w * c > MAX_FEATURES)
-        return mistake(graph, "a %s would be %d×%d×%d; use a smaller input or width", layer.class->name, h, w, c);
+        return tc_graph_mistake(graph, "a %s would be %d×%d×%d; use a smaller input or width", layer.class->name, h, w,
+                                c);
     if (!grow(graph, &m->value, m->values, &graph->value_room, sizeof *m->value)) return 0;
     if (!grow(graph, &m->layer, m->layers, &graph->layer_room, sizeof *m->layer)) return 0;
     layer.output = m->values;
@@ -88,11 +94,16 @@ static int add_tensor(tc_graph *graph, bool of_state, const char *module, const 
     size_t *length = of_state ? &m->state : &m->parameters;
     if (!grow(graph, list, *count, of_state ? &graph->state_room : &graph->tensor_room, sizeof **list)) return -1;
     if (leaf && snprintf(tensor.name, sizeof tensor.name, "%s.%s", module, leaf) >= (int)sizeof tensor.name) {
-        mistake(graph, "the name '%s' is too long", module);
+        tc_graph_mistake(graph, "the name '%s' is too long", module);
         return -1;
     }
     tensor.count = 1;
     for (int i = 0; i < tensor.rank; i++) tensor.count *= (size_t)tensor.size[i];
+    if (*length + tensor.count > MAX_PARAMETERS) {
+        tc_graph_mistake(graph, "%s: makes it %.3g parameters; take at most %.3g", tensor.name,
+                         (double)(*length + tensor.count), (double)MAX_PARAMETERS);
+        return -1;
+    }
     tensor.offset = *length;
     *length += tensor.count;
     (*list)[*count] = tensor;
@@ -131,8 +142,8 @@ tc_graph *tc_graph_begin(const char *name, int height, int width, int channels, 
     model->classes = classes;
     model->value[model->values++] = (tc_value){.h = height, .w = width, .c = channels, .layer = THE_INPUT};
     if (height < 1 || width < 1 || channels < 1 || height > MAX_SIDE || width > MAX_SIDE || channels > MAX_SIDE)
-        mistake(graph, "an input of %d×%d×%d is not an image", height, width, channels);
-    if (classes < 1) mistake(graph, "%d classes; at least one is needed", classes);
+        tc_graph_mistake(graph, "an input of %d×%d×%d is not an image", height, width, channels);
+    if (classes < 1) tc_graph_mistake(graph, "%d classes; at least one is needed", classes);
     return graph;
 }
 
@@ -145,9 +156,10 @@ static bool conv_options_ok(tc_graph *graph, const char *name, tc_conv_options *
     if (!o->stride) o->stride = 1;
     if (!o->groups) o->groups = 1;
     if (o->channels < 1 || o->kernel < 1 || o->stride < 1 || o->padding < 0 || o->groups < 1)
-        return mistake(graph, "%s: channels, kernel, stride and groups must be at least 1", name), false;
+        return tc_graph_mistake(graph, "%s: channels, kernel, stride and groups must be at least 1", name), false;
     if (in % o->groups || o->channels % o->groups)
-        return mistake(graph, "%s: %d groups do not divide %d and %d channels", name, o->groups, in, o->channels),
+        return tc_graph_mistake(graph, "%s: %d groups do not divide %d and %d channels", name, o->groups, in,
+                                o->channels),
                false;
     return true;
 }
@@ -170,7 +182,7 @@ tc_node tc_graph_conv_transposed(tc_graph *graph, const char *name, tc_node x, t
     const tc_value in = *value_at(graph, x);
     if (!conv_options_ok(graph, name, &o, in.c)) return 0;
     if (o.output_padding < 0 || o.output_padding >= o.stride)
-        return mistake(graph, "%s: output padding %d must be below the stride", name, o.output_padding);
+        return tc_graph_mistake(graph, "%s: output padding %d must be below the stride", name, o.output_padding);
     tc_layer layer = layer_on(&tc_transposed_layer, x);
     layer.options.conv = o;
     const int per_group = o.channels / o.groups;
@@ -184,7 +196,7 @@ tc_node tc_graph_conv_transposed(tc_graph *graph, const char *name, tc_node x, t
 
 static tc_node linear(tc_graph *graph, const char *name, tc_node x, int features, bool bias) {
     const tc_value in = *value_at(graph, x);
-    if (features < 1) return mistake(graph, "%s: %d features; at least one is needed", name, features);
+    if (features < 1) return tc_graph_mistake(graph, "%s: %d features; at least one is needed", name, features);
     tc_layer layer = layer_on(&tc_linear_layer, x);
     layer.weight = add_weight(graph, name, "weight", (tc_tensor){.rank = 2, .size = {features, in.c}}, in.c);
     if (bias) layer.bias = add_weight(graph, name, "bias", (tc_tensor){.rank = 1, .size = {features}}, in.c);
@@ -193,7 +205,7 @@ static tc_node linear(tc_graph *graph, const char *name, tc_node x, int features
 
 tc_node tc_graph_linear(tc_graph *graph, const char *name, tc_node x, int features, bool bias) {
     const tc_value in = *value_at(graph, x);
-    if (in.h != 1 || in.w != 1) return mistake(graph, "%s: a linear layer needs flattened features", name);
+    if (in.h != 1 || in.w != 1) return tc_graph_mistake(graph, "%s: a linear layer needs flattened features", name);
     return linear(graph, name, x, features, bias);
 }
 
@@ -224,11 +236,11 @@ tc_node tc_graph_relu(tc_graph *graph, tc_node x) {
 static tc_node pool(tc_graph *graph, const tc_layer_class *class, tc_node x, int kernel, int stride, int padding) {
     const tc_value in = *value_at(graph, x);
     if (kernel < 1 || stride < 1 || padding < 0 || 2 * padding > kernel)
-        return mistake(graph, "a %s of window %d, stride %d, padding %d does not exist", class->name, kernel, stride,
-                       padding);
+        return tc_graph_mistake(graph, "a %s of window %d, stride %d, padding %d does not exist", class->name, kernel,
+                                stride, padding);
     if (in.h + 2 * padding < kernel || in.w + 2 * padding < kernel)
-        return mistake(graph, "a %s of window %d does not fit %d×%d; the input is too small for this network",
-                       class->name, kernel, in.h, in.w);
+        return tc_graph_mistake(graph, "a %s of window %d does not fit %d×%d; the input is too small for this network",
+                                class->name, kernel, in.h, in.w);
     tc_layer layer = layer_on(class, x);
     layer.options.kernel = kernel;
     layer.options.stride = stride;
@@ -247,28 +259,29 @@ tc_node tc_graph_average_pool(tc_graph *graph, tc_node x, int kernel, int stride
 
 tc_node tc_graph_global_pool(tc_graph *graph, tc_node x) {
     const tc_value in = *value_at(graph, x);
-    if (in.h != in.w) return mistake(graph, "global pooling of %d×%d; only square activations are pooled", in.h, in.w);
+    if (in.h != in.w)
+        return tc_graph_mistake(graph, "global pooling of %d×%d; only square activations are pooled", in.h, in.w);
     return pool(graph, &tc_average_pool_layer, x, in.h, in.h, 0);
 }
 
 tc_node tc_graph_add(tc_graph *graph, tc_node a, tc_node b) {
     const tc_value va = *value_at(graph, a), vb = *value_at(graph, b);
     if (va.h != vb.h || va.w != vb.w || va.c != vb.c)
-        return mistake(graph, "a sum of %d×%d×%d and %d×%d×%d", va.h, va.w, va.c, vb.h, vb.w, vb.c);
+        return tc_graph_mistake(graph, "a sum of %d×%d×%d and %d×%d×%d", va.h, va.w, va.c, vb.h, vb.w, vb.c);
     tc_layer layer = layer_on(&tc_add_layer, a);
     layer.input[layer.inputs++] = b;
     return append(graph, layer, va.h, va.w, va.c);
 }
 
 tc_node tc_graph_concat(tc_graph *graph, const tc_node *parts, int count) {
-    if (count < 1 || count > TC_MAX_INPUTS) return mistake(graph, "a concatenation of %d parts", count);
+    if (count < 1 || count > TC_MAX_INPUTS) return tc_graph_mistake(graph, "a concatenation of %d parts", count);
     const tc_value first = *value_at(graph, parts[0]);
     tc_layer layer = layer_on(&tc_concat_layer, parts[0]);
     int channels = first.c;
     for (int i = 1; i < count; i++) {
         const tc_value part = *value_at(graph, parts[i]);
         if (part.h != first.h || part.w != first.w)
-            return mistake(graph, "a concatenation of %d×%d and %d×%d", first.h, first.w, part.h, part.w);
+            return tc_graph_mistake(graph, "a concatenation of %d×%d and %d×%d", first.h, first.w, part.h, part.w);
         layer.input[layer.inputs++] = parts[i];
         channels += part.c;
     }
@@ -278,7 +291,8 @@ tc_node tc_graph_concat(tc_graph *graph, const tc_node *parts, int count) {
 tc_node tc_graph_scale(tc_graph *graph, tc_node x, tc_node s) {
     const tc_value vx = *value_at(graph, x), vs = *value_at(graph, s);
     if (vs.h != 1 || vs.w != 1 || vs.c != vx.c)
-        return mistake(graph, "a channel-wise product of %d×%d×%d by %d×%d×%d", vx.h, vx.w, vx.c, vs.h, vs.w, vs.c);
+        return tc_graph_mistake(graph, "a channel-wise product of %d×%d×%d by %d×%d×%d", vx.h, vx.w, vx.c, vs.h, vs.w,
+                                vs.c);
     tc_layer layer = layer_on(&tc_scale_layer, x);
     layer.input[layer.inputs++] = s;
     return append(graph, layer, vx.h, vx.w, vx.c);
@@ -286,7 +300,7 @@ tc_node tc_graph_scale(tc_graph *graph, tc_node x, tc_node s) {
 
 tc_node tc_graph_dropout(tc_graph *graph, tc_node x, double rate) {
     const tc_value in = *value_at(graph, x);
-    if (!(rate >= 0 && rate < 1)) return mistake(graph, "dropout of %g; must be 0 … below 1", rate);
+    if (!(rate >= 0 && rate < 1)) return tc_graph_mistake(graph, "dropout of %g; must be 0 … below 1", rate);
     tc_layer layer = layer_on(&tc_dropout_layer, x);
     layer.options.rate = rate;
     return append(graph, layer, in.h, in.w, in.c);
@@ -308,8 +322,8 @@ tc_node tc_graph_tokens(tc_graph *graph, tc_node x, int class_token, int positio
     const int tokens = 1 + in.h * in.w;
     const tc_tensor *list = graph->model->tensor;
     if (list[class_token].count != (size_t)in.c || list[positions].count != (size_t)in.c * (size_t)tokens)
-        return mistake(graph, "%d tokens of %d channels do not fit %s and %s", tokens, in.c, list[class_token].name,
-                       list[positions].name);
+        return tc_graph_mistake(graph, "%d tokens of %d channels do not fit %s and %s", tokens, in.c,
+                                list[class_token].name, list[positions].name);
     tc_layer layer = layer_on(&tc_tokens_layer, x);
     layer.weight = class_token;
     layer.bias = positions;
@@ -336,7 +350,7 @@ tc_node tc_graph_layer_norm(tc_graph *graph, const char *name, tc_node x) {
 tc_node tc_graph_attention(tc_graph *graph, tc_node qkv, int heads) {
     const tc_value in = *value_at(graph, qkv);
     if (heads < 1 || in.c % 3 || in.c / 3 % heads)
-        return mistake(graph, "attention: %d heads do not divide a third of %d channels", heads, in.c);
+        return tc_graph_mistake(graph, "attention: %d heads do not divide a third of %d channels", heads, in.c);
     tc_layer layer = layer_on(&tc_attention_layer, qkv);
     layer.options.heads = heads;
     return append(graph, layer, in.h, in.w, in.c / 3);
@@ -415,12 +429,23 @@ static void fuse(tc_model *m) {
     for (int i = 0; i < m->layers; i++) m->value[m->layer[i].output].layer = i;
 }
 
+static void check_names(tc_graph *graph) {
+    const tc_tensor *list = graph->model->tensor;
+    for (int i = 0; i < graph->model->tensors; i++)
+        for (int j = 0; j < i; j++)
+            if (!strcmp(list[i].name, list[j].name)) {
+                tc_graph_mistake(graph, "two tensors are called '%s'; give each layer a name of its own", list[i].name);
+                return;
+            }
+}
+
 tc_status tc_graph_finish(tc_graph *graph, tc_node logits, tc_model **model, tc_error *error) {
     *model = NULL;
     tc_model *m = graph->model;
     const tc_value *v = value_at(graph, logits);
     if (v->h != 1 || v->w != 1 || v->c != m->classes)
-        mistake(graph, "ends in %d×%d×%d values; %d logits are needed", v->h, v->w, v->c, m->classes);
+        tc_graph_mistake(graph, "ends in %d×%d×%d values; %d logits are needed", v->h, v->w, v->c, m->classes);
+    check_names(graph);
     tc_status status = graph->error.status;
     if (status == TC_OK) {
         m->logits = logits;

@@ -43,6 +43,41 @@ int tc_model_state_tensors(const tc_model *model, const tc_tensor **tensors) {
     return model->state_tensors;
 }
 
+static uint64_t mix(uint64_t sum, uint64_t word) {
+    sum = (sum ^ word) * 0x9E3779B97F4A7C15u;
+    return sum ^ sum >> 29;
+}
+
+static uint64_t mix_text(uint64_t sum, const char *text) {
+    for (; *text; text++) sum = mix(sum, (unsigned char)*text);
+    return mix(sum, 0);
+}
+
+static uint64_t mix_layer(uint64_t sum, const tc_layer *layer) {
+    const tc_layer_options *o = &layer->options;
+    const int words[] = {layer->inputs,   layer->output,   o->conv.channels,  o->conv.kernel,
+                         o->conv.stride,  o->conv.padding, o->conv.groups,    o->conv.output_padding,
+                         o->conv.no_bias, o->relu,         o->kernel,         o->stride,
+                         o->padding,      o->heads,        (int)o->activation};
+    const double reals[] = {o->slope, o->rate};
+    sum = mix_text(sum, layer->class->name);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) sum = mix(sum, (uint64_t)words[i]);
+    for (int i = 0; i < layer->inputs; i++) sum = mix(sum, (uint64_t)layer->input[i]);
+    for (size_t i = 0; i < sizeof reals / sizeof *reals; i++) {
+        uint64_t bits;
+        memcpy(&bits, &reals[i], sizeof bits);
+        sum = mix(sum, bits);
+    }
+    return sum;
+}
+
+uint64_t tc_model_fingerprint(const tc_model *model) {
+    uint64_t sum = mix_text(1, model->name);
+    for (int i = 0; i < model->tensors; i++) sum = mix(mix_text(sum, model->tensor[i].name), model->tensor[i].count);
+    for (int i = 0; i < model->layers; i++) sum = mix_layer(sum, &model->layer[i]);
+    return sum;
+}
+
 tc_node tc_model_find(const tc_model *model, const char *name) {
     for (int i = 0; i < model->values; i++)
         if (model->value[i].name[0] && !strcmp(model->value[i].name, name)) return i;

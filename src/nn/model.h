@@ -74,6 +74,9 @@ tc_node tc_graph_attention(tc_graph *graph, tc_node qkv, int heads); /* channels
 tc_node tc_graph_start_normal(tc_graph *graph, tc_node x, double sigma);
 /* Names a value, so that its features can be asked for ("features", "block3"). Returns x. */
 tc_node tc_graph_name(tc_graph *graph, tc_node x, const char *name);
+/* A mistake that the caller finds: everything after it is ignored, and tc_graph_finish reports it. Returns a node. */
+__attribute__((format(printf, 2, 3))) tc_node tc_graph_mistake(tc_graph *graph, const char *format, ...);
+bool tc_graph_failed(const tc_graph *graph); /* whether there has been a mistake */
 /* The height, width and channels of a node's value. */
 tc_shape tc_graph_shape(const tc_graph *graph, tc_node x);
 
@@ -92,6 +95,8 @@ int tc_model_state_tensors(const tc_model *model, const tc_tensor **tensors); /*
 tc_node tc_model_find(const tc_model *model, const char *name);               /* −1: no value of that name */
 /* The names given with tc_graph_name, in order; returns how many. */
 int tc_model_names(const tc_model *model, const char **names, int room);
+/* Of its name, its tensors and what its layers do: of two networks that differ, all but surely two numbers. */
+uint64_t tc_model_fingerprint(const tc_model *model);
 /* Multiply-accumulates of one image's forward pass, in convolutions and linear layers. */
 double tc_model_macs(const tc_model *model);
 

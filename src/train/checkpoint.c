@@ -51,17 +51,6 @@ static uint64_t mix_options(uint64_t sum, const tc_train_options *options) {
     return sum;
 }
 
-static uint64_t mix_model(uint64_t sum, const tc_model *model) {
-    const tc_tensor *tensors;
-    const int count = tc_model_tensors(model, &tensors);
-    sum = mix_text(sum, tc_model_name(model));
-    for (int i = 0; i < count; i++) {
-        sum = mix_text(sum, tensors[i].name);
-        sum = mix(sum, tensors[i].count);
-    }
-    return sum;
-}
-
 static uint64_t mix_view(uint64_t sum, const tc_view *view) {
     const size_t bytes = tc_dataset_image_bytes(view->dataset);
     for (size_t i = 0; i < view->count; i++)
@@ -75,7 +64,7 @@ uint64_t tc_train_fingerprint(const tc_device *device, const tc_model *model, co
     uint64_t sum = mix_text(1, device->name);
     sum = mix(sum, (uint64_t)device->options.precision << 1 | device->options.fastest);
     sum = mix_options(sum, options);
-    sum = mix_model(sum, model);
+    sum = mix(sum, tc_model_fingerprint(model));
     sum = mix_view(sum, view);
     sum = mix(mix(sum, stream.key), stream.position);
     sum = mix_bytes(sum, weights->theta, tc_model_parameters(model) * sizeof *weights->theta);

@@ -21,6 +21,7 @@ TC_ZOO_FAMILY(vgg);
 TC_ZOO_FAMILY(resnet);
 TC_ZOO_FAMILY(mobilenet);
 TC_ZOO_FAMILY(vit);
+TC_ZOO_FAMILY(sequential);
 
 enum { TC_ZOO_MAX_WIDTH = 4096 };
 

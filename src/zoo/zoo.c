@@ -27,6 +27,8 @@ static const tc_zoo_entry entries[] = {
      tc_zoo_mobilenet_options, tc_zoo_mobilenet},
     {"vit", "Vision Transformer for 32x32 images, in the sizes of ViT-CIFAR (arXiv 2010.11929)", tc_zoo_vit_options,
      tc_zoo_vit},
+    {"sequential", "a network of one's own: a list of layers, blocks and branches; `tocsin list layers` has them",
+     tc_zoo_sequential_options, tc_zoo_sequential},
     {.name = NULL},
 };
 enum { ENTRIES = sizeof entries / sizeof *entries - 1, MAX_SIDE = 4096, MAX_CHANNELS = 1024, MAX_CLASSES = 100000 };
@@ -66,7 +68,7 @@ tc_status tc_zoo_build(const char *name, tc_shape input, int classes, const char
     *model = NULL;
     const tc_zoo_entry *entry = tc_zoo_find(name);
     if (!entry) return refuse_name(name, error);
-    tc_status status = check_task(name, input, classes, error);
+    tc_status status = TC_OK;
     tc_zoo_options options = {0};
     tc_options_default(entry->options, &options);
     for (int i = 0; status == TC_OK && i < count; i++) {
@@ -74,7 +76,14 @@ tc_status tc_zoo_build(const char *name, tc_shape input, int classes, const char
         if (status != TC_OK) tc_error_at(error, name);
     }
     if (status != TC_OK) return status;
-    return entry->build(entry, input, classes, &options, model, error);
+    return tc_zoo_build_entry(entry, input, classes, &options, model, error);
+}
+
+tc_status tc_zoo_build_entry(const tc_zoo_entry *entry, tc_shape input, int classes, const tc_zoo_options *options,
+                             tc_model **model, tc_error *error) {
+    *model = NULL;
+    const tc_status status = check_task(entry->name, input, classes, error);
+    return status == TC_OK ? entry->build(entry, input, classes, options, model, error) : status;
 }
 
 int tc_zoo_width(const tc_zoo_options *options, int fallback) {

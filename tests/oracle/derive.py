@@ -26,7 +26,7 @@ import safetensors
 
 CASES = [("logreg", None), ("mlp", 784), ("mlp", 50), ("lenet", None), ("cnn", 16), ("cnn-cifar", None), ("convnet", 8),
          ("vgg11", 16), ("vgg16", 8), ("resnet18", 16), ("resnet34", 8), ("resnet50", 16),
-         ("mobilenetv2", 8), ("mobilenetv2", 16), ("vit", 64)]
+         ("mobilenetv2", 8), ("mobilenetv2", 16), ("vit", 64), ("sequential", None)]
 LIMITS = {"reference": 1e-8, "cpu": 1e-3}
 # Rounding may carry a ReLU input over its edge, where derivatives jump: in single precision a network that fails is
 # drawn again. A wrong formula fails each time.
@@ -117,6 +117,8 @@ class Case:
         command += ["--x-dot", self.path("R.npy")] if x else []
         if self.width:
             command += ["--set", f"width={self.width}"]
+        if self.name == "sequential":
+            command += ["--set", f"layers={networks.LAYERS}"]
         subprocess.run(command, check=True)
         return safetensors.read(self.path("O"))
 

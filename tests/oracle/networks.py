@@ -222,6 +222,67 @@ def logreg(task, _width):
     return nn.Sequential(nn.Flatten(), nn.Linear(task[0] * task[1] * task[2], 10))
 
 
+# ---- one's own: docs/spec.md ----
+
+class Residual(nn.Module):
+    def __init__(self, body, shortcut=()):
+        super().__init__()
+        self.body, self.shortcut = nn.Sequential(*body), nn.Sequential(*shortcut)
+
+    def forward(self, x):
+        return self.body(x) + self.shortcut(x)
+
+
+class Scale(nn.Module):
+    def __init__(self, gate):
+        super().__init__()
+        self.gate = nn.Sequential(*gate)
+
+    def forward(self, x):
+        return x * self.gate(x)[:, :, None, None]
+
+
+class Concat(nn.ModuleList):
+    def forward(self, x):
+        return torch.cat([branch(x) for branch in self], 1)
+
+
+def global_pool():
+    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+
+def step(cin, cout, stride=1, kernel=3):
+    return [nn.Conv2d(cin, cout, kernel, stride, kernel // 2), nn.BatchNorm2d(cout), nn.ReLU()]
+
+
+LAYERS = """
+- conv 8 bias=false
+- batch-norm
+- relu
+- residual: [conv 12 stride=2, batch-norm, relu, conv 12, batch-norm]
+  shortcut: [conv 12 kernel=1 stride=2]
+- relu
+- repeat 2: [conv 12, batch-norm, relu]
+- scale: [global-pool, linear 6, relu6, linear 12, sigmoid]
+- concat: [[conv 5 kernel=1, tanh], [max-pool 3 stride=1 padding=1], [average-pool 3 stride=1 padding=1, leaky-relu 0.2]]
+- conv-transposed 9
+- gelu
+- global-pool
+- linear
+"""
+
+
+def sequential(_task, _width):
+    """What LAYERS describes."""
+    shrink = Residual(step(8, 12, 2) + step(12, 12)[:2], [nn.Conv2d(8, 12, 1, 2)])
+    squeeze = Scale([global_pool(), nn.Linear(12, 6), nn.ReLU6(), nn.Linear(6, 12), nn.Sigmoid()])
+    branches = Concat([nn.Sequential(nn.Conv2d(12, 5, 1), nn.Tanh()), nn.Sequential(nn.MaxPool2d(3, 1, 1)),
+                       nn.Sequential(nn.AvgPool2d(3, 1, 1), nn.LeakyReLU(0.2))])
+    return nn.Sequential(nn.Conv2d(3, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8), nn.ReLU(), shrink, nn.ReLU(),
+                         *step(12, 12), *step(12, 12), squeeze, branches, nn.ConvTranspose2d(29, 9, 2, 2), nn.GELU(),
+                         global_pool(), nn.Linear(9, 10))
+
+
 NETWORKS = {  # name: (task, default width, builder); width None: the network has no such option here
     "logreg": (GREY, None, logreg),
     "mlp": (GREY, 784, mlp),
@@ -237,6 +298,7 @@ NETWORKS = {  # name: (task, default width, builder); width None: the network ha
     "resnet50": (COLOUR, 64, lambda task, width: ResNet((3, 4, 6, 3), width, Bottleneck, 4)),
     "mobilenetv2": (COLOUR, 32, lambda task, width: MobileNetV2(width)),
     "vit": (COLOUR, 384, lambda task, width: ViT(width)),
+    "sequential": (COLOUR, None, sequential),
 }
 TASKS = {name: row[0] for name, row in NETWORKS.items()}
 

@@ -29,6 +29,17 @@ static const struct network {
     {"vit", {"width=8", "heads=2", "depth=3"}, 8, 3},
     {"vit", {"width=9", "heads=3", "depth=2", "patch=2", "dropout=0.1"}, 6, 1},
     {"vit", {"width=32", "heads=2", "depth=1", "patch=2", "mlp_ratio=2"}, 8, 3},
+    {"sequential",
+     {"layers=[conv 4, batch-norm, relu, {concat: [[conv 3 kernel=1, tanh], [average-pool 3 stride=1 padding=1]]}, "
+      "{scale: [global-pool, linear 3, relu6, linear 7, sigmoid]}, conv-transposed 4, leaky-relu, {residual: [conv 6 "
+      "stride=2, gelu, dropout 0.2], shortcut: [max-pool, conv 6 kernel=1]}, flatten, linear]"},
+     6,
+     2},
+    {"sequential",
+     {"layers=[conv 8 kernel=2 stride=2 padding=0, tokens, {repeat 2: [{residual: [layer-norm, linear-each 24, "
+      "attention 2, linear-each 8]}]}, first-token, linear]"},
+     6,
+     3},
 };
 enum { NETWORKS = sizeof networks / sizeof *networks };
 

@@ -2,29 +2,29 @@
  * order of its state_dict. Written by tests/oracle/tensors.py; not to be edited. */
 /* clang-format off */
 static const struct {
-    const char *model;
+    const char *model, *setting;
     int side, channels;
     size_t parameters;
     const char *const *tensors; /* "NAME:SIZExSIZE…"; a single number has no sizes; NULL ends */
 } torch_networks[] = {
-    {"logreg", 28, 1, 7850,
+    {"logreg", NULL, 28, 1, 7850,
      (const char *const[]){
      "1.weight:10x784", "1.bias:10", NULL}},
-    {"mlp", 28, 1, 1238730,
+    {"mlp", NULL, 28, 1, 1238730,
      (const char *const[]){
      "1.weight:784x784", "1.bias:784", "3.weight:784x784", "3.bias:784", "5.weight:10x784", "5.bias:10", NULL}},
-    {"lenet", 28, 1, 61706,
+    {"lenet", NULL, 28, 1, 61706,
      (const char *const[]){
      "0.weight:6x1x5x5", "0.bias:6", "3.weight:16x6x5x5", "3.bias:16", "7.weight:120x400", "7.bias:120",
      "9.weight:84x120", "9.bias:84", "11.weight:10x84", "11.bias:10", NULL}},
-    {"cnn", 28, 1, 28938,
+    {"cnn", NULL, 28, 1, 28938,
      (const char *const[]){
      "0.weight:16x1x5x5", "0.bias:16", "3.weight:32x16x5x5", "3.bias:32", "7.weight:10x1568", "7.bias:10", NULL}},
-    {"cnn-cifar", 32, 3, 62006,
+    {"cnn-cifar", NULL, 32, 3, 62006,
      (const char *const[]){
      "0.weight:6x3x5x5", "0.bias:6", "3.weight:16x6x5x5", "3.bias:16", "7.weight:120x400", "7.bias:120",
      "9.weight:84x120", "9.bias:84", "11.weight:10x84", "11.bias:10", NULL}},
-    {"convnet", 32, 3, 2904970,
+    {"convnet", NULL, 32, 3, 2904970,
      (const char *const[]){
      "model.conv0.weight:64x3x3x3", "model.conv0.bias:64", "model.bn0.weight:64", "model.bn0.bias:64",
      "model.bn0.running_mean:64", "model.bn0.running_var:64", "model.bn0.num_batches_tracked:",
@@ -43,7 +43,7 @@ static const struct {
      "model.conv7.weight:256x256x3x3", "model.conv7.bias:256", "model.bn7.weight:256", "model.bn7.bias:256",
      "model.bn7.running_mean:256", "model.bn7.running_var:256", "model.bn7.num_batches_tracked:",
      "model.linear.weight:10x2304", "model.linear.bias:10", NULL}},
-    {"vgg11", 32, 3, 9231114,
+    {"vgg11", NULL, 32, 3, 9231114,
      (const char *const[]){
      "features.0.weight:64x3x3x3", "features.0.bias:64", "features.1.weight:64", "features.1.bias:64",
      "features.1.running_mean:64", "features.1.running_var:64", "features.1.num_batches_tracked:",
@@ -62,7 +62,7 @@ static const struct {
      "features.25.weight:512x512x3x3", "features.25.bias:512", "features.26.weight:512", "features.26.bias:512",
      "features.26.running_mean:512", "features.26.running_var:512", "features.26.num_batches_tracked:",
      "classifier.weight:10x512", "classifier.bias:10", NULL}},
-    {"vgg13", 32, 3, 9416010,
+    {"vgg13", NULL, 32, 3, 9416010,
      (const char *const[]){
      "features.0.weight:64x3x3x3", "features.0.bias:64", "features.1.weight:64", "features.1.bias:64",
      "features.1.running_mean:64", "features.1.running_var:64", "features.1.num_batches_tracked:",
@@ -85,7 +85,7 @@ static const struct {
      "features.31.weight:512x512x3x3", "features.31.bias:512", "features.32.weight:512", "features.32.bias:512",
      "features.32.running_mean:512", "features.32.running_var:512", "features.32.num_batches_tracked:",
      "classifier.weight:10x512", "classifier.bias:10", NULL}},
-    {"vgg16", 32, 3, 14728266,
+    {"vgg16", NULL, 32, 3, 14728266,
      (const char *const[]){
      "features.0.weight:64x3x3x3", "features.0.bias:64", "features.1.weight:64", "features.1.bias:64",
      "features.1.running_mean:64", "features.1.running_var:64", "features.1.num_batches_tracked:",
@@ -114,7 +114,7 @@ static const struct {
      "features.40.weight:512x512x3x3", "features.40.bias:512", "features.41.weight:512", "features.41.bias:512",
      "features.41.running_mean:512", "features.41.running_var:512", "features.41.num_batches_tracked:",
      "classifier.weight:10x512", "classifier.bias:10", NULL}},
-    {"resnet18", 32, 3, 11173962,
+    {"resnet18", NULL, 32, 3, 11173962,
      (const char *const[]){
      "conv1.weight:64x3x3x3", "bn1.weight:64", "bn1.bias:64", "bn1.running_mean:64", "bn1.running_var:64",
      "bn1.num_batches_tracked:", "layer1.0.conv1.weight:64x64x3x3", "layer1.0.bn1.weight:64",
@@ -158,7 +158,7 @@ static const struct {
      "layer4.1.conv2.weight:512x512x3x3", "layer4.1.bn2.weight:512", "layer4.1.bn2.bias:512",
      "layer4.1.bn2.running_mean:512", "layer4.1.bn2.running_var:512", "layer4.1.bn2.num_batches_tracked:",
      "linear.weight:10x512", "linear.bias:10", NULL}},
-    {"resnet34", 32, 3, 21282122,
+    {"resnet34", NULL, 32, 3, 21282122,
      (const char *const[]){
      "conv1.weight:64x3x3x3", "bn1.weight:64", "bn1.bias:64", "bn1.running_mean:64", "bn1.running_var:64",
      "bn1.num_batches_tracked:", "layer1.0.conv1.weight:64x64x3x3", "layer1.0.bn1.weight:64",
@@ -234,7 +234,7 @@ static const struct {
      "layer4.2.conv2.weight:512x512x3x3", "layer4.2.bn2.weight:512", "layer4.2.bn2.bias:512",
      "layer4.2.bn2.running_mean:512", "layer4.2.bn2.running_var:512", "layer4.2.bn2.num_batches_tracked:",
      "linear.weight:10x512", "linear.bias:10", NULL}},
-    {"resnet50", 32, 3, 23520842,
+    {"resnet50", NULL, 32, 3, 23520842,
      (const char *const[]){
      "conv1.weight:64x3x3x3", "bn1.weight:64", "bn1.bias:64", "bn1.running_mean:64", "bn1.running_var:64",
      "bn1.num_batches_tracked:", "layer1.0.conv1.weight:64x64x1x1", "layer1.0.bn1.weight:64",
@@ -345,7 +345,7 @@ static const struct {
      "layer4.2.conv3.weight:2048x512x1x1", "layer4.2.bn3.weight:2048", "layer4.2.bn3.bias:2048",
      "layer4.2.bn3.running_mean:2048", "layer4.2.bn3.running_var:2048", "layer4.2.bn3.num_batches_tracked:",
      "linear.weight:10x2048", "linear.bias:10", NULL}},
-    {"mobilenetv2", 32, 3, 2296922,
+    {"mobilenetv2", NULL, 32, 3, 2296922,
      (const char *const[]){
      "conv1.weight:32x3x3x3", "bn1.weight:32", "bn1.bias:32", "bn1.running_mean:32", "bn1.running_var:32",
      "bn1.num_batches_tracked:", "layers.0.conv1.weight:32x32x1x1", "layers.0.bn1.weight:32",
@@ -462,7 +462,7 @@ static const struct {
      "layers.16.shortcut.1.num_batches_tracked:", "conv2.weight:1280x320x1x1", "bn2.weight:1280", "bn2.bias:1280",
      "bn2.running_mean:1280", "bn2.running_var:1280", "bn2.num_batches_tracked:", "linear.weight:10x1280",
      "linear.bias:10", NULL}},
-    {"vit", 32, 3, 6268810,
+    {"vit", NULL, 32, 3, 6268810,
      (const char *const[]){
      "cls_token:1x1x384", "pos_embed:1x65x384", "patch_embed.proj.weight:384x3x4x4", "patch_embed.proj.bias:384",
      "blocks.0.norm1.weight:384", "blocks.0.norm1.bias:384", "blocks.0.attn.qkv.weight:1152x384",
@@ -494,4 +494,17 @@ static const struct {
      "blocks.6.norm2.weight:384", "blocks.6.norm2.bias:384", "blocks.6.mlp.fc1.weight:384x384",
      "blocks.6.mlp.fc1.bias:384", "blocks.6.mlp.fc2.weight:384x384", "blocks.6.mlp.fc2.bias:384",
      "norm.weight:384", "norm.bias:384", "head.weight:10x384", "head.bias:10", NULL}},
+    {"sequential", "layers=\n- conv 8 bias=false\n- batch-norm\n- relu\n- residual: [conv 12 stride=2, batch-norm, relu, conv 12, batch-norm]\n  shortcut: [conv 12 kernel=1 stride=2]\n- relu\n- repeat 2: [conv 12, batch-norm, relu]\n- scale: [global-pool, linear 6, relu6, linear 12, sigmoid]\n- concat: [[conv 5 kernel=1, tanh], [max-pool 3 stride=1 padding=1], [average-pool 3 stride=1 padding=1, leaky-relu 0.2]]\n- conv-transposed 9\n- gelu\n- global-pool\n- linear\n", 32, 3, 6616,
+     (const char *const[]){
+     "0.weight:8x3x3x3", "1.weight:8", "1.bias:8", "1.running_mean:8", "1.running_var:8", "1.num_batches_tracked:",
+     "3.body.0.weight:12x8x3x3", "3.body.0.bias:12", "3.body.1.weight:12", "3.body.1.bias:12",
+     "3.body.1.running_mean:12", "3.body.1.running_var:12", "3.body.1.num_batches_tracked:",
+     "3.body.3.weight:12x12x3x3", "3.body.3.bias:12", "3.body.4.weight:12", "3.body.4.bias:12",
+     "3.body.4.running_mean:12", "3.body.4.running_var:12", "3.body.4.num_batches_tracked:",
+     "3.shortcut.0.weight:12x8x1x1", "3.shortcut.0.bias:12", "5.weight:12x12x3x3", "5.bias:12", "6.weight:12",
+     "6.bias:12", "6.running_mean:12", "6.running_var:12", "6.num_batches_tracked:", "8.weight:12x12x3x3",
+     "8.bias:12", "9.weight:12", "9.bias:12", "9.running_mean:12", "9.running_var:12", "9.num_batches_tracked:",
+     "11.gate.1.weight:6x12", "11.gate.1.bias:6", "11.gate.3.weight:12x6", "11.gate.3.bias:12",
+     "12.0.0.weight:5x12x1x1", "12.0.0.bias:5", "13.weight:29x9x2x2", "13.bias:9", "16.weight:10x9", "16.bias:10",
+     NULL}},
 };

@@ -40,13 +40,8 @@ static void feed_options(struct sha256_ctx *sum, const tc_option *table, const v
 }
 
 static void feed_model(struct sha256_ctx *sum, const tc_model *model) {
-    const tc_tensor *tensors;
-    const int count = tc_model_tensors(model, &tensors);
-    feed_text(sum, tc_model_name(model));
-    for (int i = 0; i < count; i++) {
-        feed_text(sum, tensors[i].name);
-        feed(sum, &tensors[i].count, sizeof tensors[i].count);
-    }
+    const uint64_t model_sum = tc_model_fingerprint(model);
+    feed(sum, &model_sum, sizeof model_sum);
 }
 
 static void feed_networks(struct sha256_ctx *sum, const tc_craft_job *job) {
