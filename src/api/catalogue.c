@@ -89,12 +89,10 @@ static bool is_setting(tocsin_kind kind, const tc_option *option) {
     return kind != TOCSIN_DATASETS || strcmp(option->name, "source") != 0;
 }
 
-static const tocsin_option_type types[] = {[TC_OPTION_BOOL] = TOCSIN_OPTION_BOOL,
-                                           [TC_OPTION_INT] = TOCSIN_OPTION_INT,
-                                           [TC_OPTION_REAL] = TOCSIN_OPTION_REAL,
-                                           [TC_OPTION_TEXT] = TOCSIN_OPTION_TEXT,
-                                           [TC_OPTION_CHOICE] = TOCSIN_OPTION_CHOICE,
-                                           [TC_OPTION_LIST] = TOCSIN_OPTION_LIST};
+static const tocsin_option_type types[] = {
+    [TC_OPTION_BOOL] = TOCSIN_OPTION_BOOL,     [TC_OPTION_INT] = TOCSIN_OPTION_INT,
+    [TC_OPTION_REAL] = TOCSIN_OPTION_REAL,     [TC_OPTION_TEXT] = TOCSIN_OPTION_TEXT,
+    [TC_OPTION_CHOICE] = TOCSIN_OPTION_CHOICE, [TC_OPTION_LIST] = TOCSIN_OPTION_LIST};
 
 bool tocsin_option_list(tocsin_kind kind, size_t i, size_t j, tocsin_option *option) {
     tocsin_entry entry;

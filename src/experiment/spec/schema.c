@@ -124,7 +124,8 @@ static tc_status describe_key(tc_key *key, size_t place, cyaml_schema_field_t *f
                   .data_size = 1,
                   .string = {0, LONGEST_TEXT}},
     };
-    if (key->foreign || key->verbatim) field->value = (cyaml_schema_value_t){.type = CYAML_IGNORE, .flags = CYAML_FLAG_OPTIONAL};
+    if (key->foreign || key->verbatim)
+        field->value = (cyaml_schema_value_t){.type = CYAML_IGNORE, .flags = CYAML_FLAG_OPTIONAL};
     if (!key->section) return TC_OK;
     const tc_status status = describe(key->section, error);
     if (status != TC_OK) return status;

@@ -57,12 +57,9 @@ static json_t *choice_schema(const tc_option *option) {
 }
 
 static json_t *option_schema(const tc_option *option) {
-    static json_t *(*const makers[])(const tc_option *) = {[TC_OPTION_BOOL] = bool_schema,
-                                                           [TC_OPTION_INT] = int_schema,
-                                                           [TC_OPTION_REAL] = real_schema,
-                                                           [TC_OPTION_TEXT] = text_schema,
-                                                           [TC_OPTION_CHOICE] = choice_schema,
-                                                           [TC_OPTION_LIST] = list_schema};
+    static json_t *(*const makers[])(const tc_option *) = {
+        [TC_OPTION_BOOL] = bool_schema, [TC_OPTION_INT] = int_schema,       [TC_OPTION_REAL] = real_schema,
+        [TC_OPTION_TEXT] = text_schema, [TC_OPTION_CHOICE] = choice_schema, [TC_OPTION_LIST] = list_schema};
     char help[1024];
     json_t *made = makers[option->type](option);
     snprintf(help, sizeof help, "%s%s%s%s", option->help, *option->unit ? " (" : "", option->unit,

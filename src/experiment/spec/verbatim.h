@@ -1,5 +1,5 @@
-/* verbatim.h — values of a spec that are YAML themselves, such as a network's layers: kept as one text, for whoever knows
- * what they mean. */
+/* verbatim.h — values of a spec that are YAML themselves, such as a network's layers: kept as one text, for whoever
+ * knows what they mean. */
 #ifndef TC_EXPERIMENT_SPEC_VERBATIM_H
 #define TC_EXPERIMENT_SPEC_VERBATIM_H
 
