@@ -101,6 +101,9 @@ static json_t *layers(query *asked) {
         printf("%s — %s\n", l->form, l->summary);
         tc_options_describe(l->options, stdout);
     }
+    if (asked->json || !asked->shown) return list;
+    printf("every one, but for repeat\n");
+    tc_options_describe(tc_zoo_layer_options(), stdout);
     return list;
 }
 

@@ -44,10 +44,13 @@ typedef struct told {
     bool bias;
 } told;
 
-#define NAMES                                                                                                          \
-    TC_TEXT(told, name, "", "of its module; empty: its place in the list"),                                            \
-        TC_TEXT(told, value, "", "a name for what it puts out, by which attacks can ask for it as features")
 #define BIAS TC_BOOL(told, bias, "true", "adds one number a channel")
+
+/* What every layer may be told. */
+static const tc_option shared_options[] = {
+    TC_TEXT(told, name, "", "of its module; empty: its place in the list"),
+    TC_TEXT(told, value, "", "a name for what it puts out, by which attacks can ask for it as features"),
+    TC_OPTIONS_END};
 
 static const tc_option conv_options[] = {
     TC_INT(told, channels, 0, 0, MOST_CHANNELS, "channels", "that it puts out"),
@@ -56,7 +59,6 @@ static const tc_option conv_options[] = {
     TC_INT(told, padding, -1, -1, MOST_WINDOW, "pixels", "zeros around the image; -1: half the kernel"),
     TC_INT(told, groups, 1, 1, MOST_CHANNELS, "groups", "of channels that do not mix"),
     BIAS,
-    NAMES,
     TC_OPTIONS_END};
 static const tc_option transposed_options[] = {
     TC_INT(told, channels, 0, 0, MOST_CHANNELS, "channels", "that it puts out"),
@@ -66,23 +68,22 @@ static const tc_option transposed_options[] = {
     TC_INT(told, output_padding, 0, 0, MOST_WINDOW, "pixels", "added at two sides of the result"),
     TC_INT(told, groups, 1, 1, MOST_CHANNELS, "groups", "of channels that do not mix"),
     BIAS,
-    NAMES,
     TC_OPTIONS_END};
 static const tc_option linear_options[] = {
-    TC_INT(told, features, 0, 0, 1 << 24, "features", "that it puts out; 0: the classes"), BIAS, NAMES, TC_OPTIONS_END};
-static const tc_option each_options[] = {TC_INT(told, features, 0, 0, 1 << 24, "features", "that it puts out"), NAMES,
+    TC_INT(told, features, 0, 0, 1 << 24, "features", "that it puts out; 0: the classes"), BIAS, TC_OPTIONS_END};
+static const tc_option each_options[] = {TC_INT(told, features, 0, 0, 1 << 24, "features", "that it puts out"),
                                          TC_OPTIONS_END};
-static const tc_option plain_options[] = {NAMES, TC_OPTIONS_END};
+static const tc_option plain_options[] = {TC_OPTIONS_END};
 static const tc_option leaky_options[] = {TC_REAL(told, slope, 0.01, -1e3, 1e3, "", "below zero (PyTorch: 0.01)"),
-                                          NAMES, TC_OPTIONS_END};
+                                          TC_OPTIONS_END};
 static const tc_option pool_options[] = {
     TC_INT(told, kernel, 2, 1, MOST_WINDOW, "pixels", "side of the window"),
     TC_INT(told, stride, 0, 0, MOST_WINDOW, "pixels", "from window to window; 0: as far as the window is wide"),
-    TC_INT(told, padding, 0, 0, MOST_WINDOW, "pixels", "around the image"), NAMES, TC_OPTIONS_END};
-static const tc_option dropout_options[] = {TC_REAL(told, rate, 0.5, 0, 0.95, "", "of what is dropped"), NAMES,
+    TC_INT(told, padding, 0, 0, MOST_WINDOW, "pixels", "around the image"), TC_OPTIONS_END};
+static const tc_option dropout_options[] = {TC_REAL(told, rate, 0.5, 0, 0.95, "", "of what is dropped"),
                                             TC_OPTIONS_END};
 static const tc_option attention_options[] = {TC_INT(told, heads, 1, 1, MOST_CHANNELS, "heads", "that attend apart"),
-                                              NAMES, TC_OPTIONS_END};
+                                              TC_OPTIONS_END};
 static const tc_option repeat_options[] = {
     TC_INT(told, times, 2, 1, MOST_LAYERS, "times", "that the list is laid down"), TC_OPTIONS_END};
 
@@ -319,6 +320,10 @@ static const kind kinds[] = {
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
+const tc_option *tc_zoo_layer_options(void) {
+    return shared_options;
+}
+
 const tc_zoo_layer *tc_zoo_layer_at(int i) {
     return i >= 0 && i < KINDS ? &kinds[i].shown : NULL;
 }
@@ -339,7 +344,8 @@ static const kind *kind_of(reading *r, const char *word) {
 
 static void tell(reading *r, const kind *k, const char *name, const char *value, told *t) {
     tc_error reason = {0};
-    if (tc_options_set(k->shown.options, t, name, value, &reason) != TC_OK)
+    const bool shared = k->build && tc_option_find(shared_options, name);
+    if (tc_options_set(shared ? shared_options : k->shown.options, t, name, value, &reason) != TC_OK)
         tc_graph_mistake(r->graph, "%s", reason.message);
 }
 
@@ -361,6 +367,7 @@ static const kind *read_words(reading *r, const char *text, told *t) {
     const char *word = strtok_r(words, " \t\n", &rest);
     const kind *k = kind_of(r, word ? word : "");
     if (!k) return NULL;
+    tc_options_default(shared_options, t);
     tc_options_default(k->shown.options, t);
     const char *first = k->first;
     for (char *next; (next = strtok_r(NULL, " \t\n", &rest));) {

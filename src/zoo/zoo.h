@@ -39,10 +39,12 @@ typedef struct tc_zoo_layer {
     const char *name;    /* "conv" */
     const char *form;    /* "conv CHANNELS" */
     const char *summary; /* one line */
-    const tc_option *options;
+    const tc_option *options; /* of its own */
 } tc_zoo_layer;
 
 /* Number i = 0 …; NULL past the end. */
 const tc_zoo_layer *tc_zoo_layer_at(int i);
+/* What every one of them may be told besides. */
+const tc_option *tc_zoo_layer_options(void);
 
 #endif

@@ -192,6 +192,7 @@ static void test_refusals(void **state) {
         {"[{}]", "'' is no layer"},
         {"[{[relu]: [relu]}]", "'' is no layer"},
         {"[{repeat 100000: [relu]}]", "times is 100000; must be 1 … 2000"},
+        {"[{repeat 2 name=x: [relu]}]", "unknown option 'name'"},
         {"[{repeat 1000: [{repeat 1000: [relu]}]}]", "more than 2000 layers"},
         {"&a [{repeat 2: *a}]", "blocks within blocks are 17 deep; at most 16"},
         {"[flatten, linear name=a/b]", "'a/b' is no name"},
