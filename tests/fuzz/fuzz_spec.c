@@ -16,7 +16,7 @@ static const char *const seeds[] = {
     "victim:\n  model: resnet18\n  width: 16\n  train: *t\n"
     "attacks:\n  - name: gradient-matching\n    sharpness: worst-case\n    rho: 0.1\n    p: inf\n"
     "  - {name: gradient-matching, label: \"SAPA <worst>\", steps: 3, step_size: 1e-1}\n",
-    "victim:\n model: sequential\n layers:\n - conv 4 # c\n - &a {scale: [relu]}\n - *a\nattacks: [{name: random-noise}]\n",
+    "victim: {model: sequential, layers: [conv 4, &a {scale: [relu]}, *a]}\nattacks: [{name: random-noise}]\n",
     "surrogate: {model: sequential, layers: \"[relu]\"}\nattacks: [{name: random-noise}]\n",
     "# all\n? attacks\n: - {name: !!str random-noise, distribution: uniform}\n",
 };
