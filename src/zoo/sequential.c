@@ -489,6 +489,7 @@ static tc_node read_layers(reading *r, yaml_parser_t *parser, const char *text) 
     else
         tc_graph_mistake(r->graph, "layers: %s; write [conv 32, relu, …, linear]", root ? "is no list" : "is empty");
     yaml_document_delete(&document);
+    r->document = NULL;
     return x;
 }
 
