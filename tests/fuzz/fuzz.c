@@ -79,6 +79,18 @@ done:
     return status;
 }
 
+tc_status fuzz_seed_texts(const char *const *texts, int count, tc_error *error) {
+    tc_status status = TC_OK;
+    for (int i = 0; i < count; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "%d.yaml", i);
+        TC_TRY(tc_file_put(fuzz_path(name), texts[i], strlen(texts[i]), error));
+        TC_TRY(fuzz_seed(name, -1, fuzz_path(name), error));
+    }
+done:
+    return status;
+}
+
 tc_status fuzz_replace(const char *const *names, int count, const uint8_t *bytes, size_t size,
                        tc_status (*read)(tc_error *error), tc_error *error) {
     if (!size) return TC_OK;

@@ -26,6 +26,8 @@ const char *fuzz_folder(void);
 const char *fuzz_path(const char *name);
 /* One seed: `choice` (the first byte; −1: none) and then a file's bytes. */
 tc_status fuzz_seed(const char *name, int choice, const char *path, tc_error *error);
+/* Seeds that are texts, called 0.yaml, 1.yaml, … */
+tc_status fuzz_seed_texts(const char *const *texts, int count, tc_error *error);
 /* One input becomes the file `names[first byte % count]`, for `read`; then the good file, kept beside, comes back. */
 tc_status fuzz_replace(const char *const *names, int count, const uint8_t *bytes, size_t size,
                        tc_status (*read)(tc_error *error), tc_error *error);

@@ -28,15 +28,7 @@ tc_status fuzz_prepare(tc_error *error) {
 }
 
 tc_status fuzz_seeds(tc_error *error) {
-    tc_status status = TC_OK;
-    for (int i = 0; i < SEEDS; i++) {
-        char name[16];
-        snprintf(name, sizeof name, "%d.yaml", i);
-        TC_TRY(tc_file_put(fuzz_path(name), seeds[i], strlen(seeds[i]), error));
-        TC_TRY(fuzz_seed(name, -1, fuzz_path(name), error));
-    }
-done:
-    return status;
+    return fuzz_seed_texts(seeds, SEEDS, error);
 }
 
 /* The resolved spec as JSON, without the study's name, which may be the file's. */

@@ -1,11 +1,11 @@
 #include "experiment/spec/lines.h"
 
-#include <limits.h>
+#include "experiment/spec/tree.h"
+
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <yaml.h>
 
 enum { DEEPEST = 64, LONGEST_PATH = 512, MOST_VALUES = 100000, MOST_ANCHORS = 1000 };
 
@@ -34,10 +34,6 @@ typedef struct walk {
     named anchors[MOST_ANCHORS];
     int anchor_count;
 } walk;
-
-static int line_of(yaml_mark_t mark) {
-    return mark.line < INT_MAX ? (int)mark.line + 1 : INT_MAX;
-}
 
 static tc_status remember(walk *w, int line, tc_error *error) {
     tc_lines *lines = w->lines;
@@ -80,7 +76,7 @@ static tc_status count_values(walk *w, long more, const yaml_event_t *event, tc_
     w->values += more;
     if (w->values <= MOST_VALUES) return TC_OK;
     return tc_raise(error, TC_INVALID, "%s:%d: comes to more than %d values with what aliases stand for; write less",
-                    w->file, line_of(event->start_mark), MOST_VALUES);
+                    w->file, tc_mark_line(event->start_mark), MOST_VALUES);
 }
 
 /* The number of a new anchor called `name`; −1 where `name` is NULL, or there is no room for it. */
@@ -102,7 +98,7 @@ static tc_status count_alias(walk *w, const yaml_event_t *event, tc_error *error
             return count_values(w, w->anchors[i].values ? w->anchors[i].values : 1, event, error);
     if (w->anchor_count == MOST_ANCHORS)
         return tc_raise(error, TC_INVALID, "%s:%d: more than %d anchors; write less", w->file,
-                        line_of(event->start_mark), MOST_ANCHORS);
+                        tc_mark_line(event->start_mark), MOST_ANCHORS);
     return TC_OK; /* libcyaml says that there is no such anchor */
 }
 
@@ -110,10 +106,10 @@ static tc_status read_key(walk *w, const yaml_event_t *event, tc_error *error) {
     const char *name = (const char *)event->data.scalar.value;
     if (!*name || strlen(name) != event->data.scalar.length || (strchr(name, '.') && !may_be_dotted(w))) {
         return tc_raise(error, TC_INVALID, "%s:%d: '%.64s' is no key; use the names of docs/spec.md", w->file,
-                        line_of(event->start_mark), name);
+                        tc_mark_line(event->start_mark), name);
     }
     w->stack[w->depth - 1].key_next = false;
-    return step_into(w, name, line_of(event->start_mark), error);
+    return step_into(w, name, tc_mark_line(event->start_mark), error);
 }
 
 /* A value begins: in a list it is the next entry, in a mapping the key has named it. */
@@ -123,7 +119,7 @@ static tc_status begin_value(walk *w, const yaml_event_t *event, tc_error *error
     if (top->mapping) return TC_OK;
     char number[16];
     snprintf(number, sizeof number, "%d", ++top->entry);
-    return step_into(w, number, line_of(event->start_mark), error);
+    return step_into(w, number, tc_mark_line(event->start_mark), error);
 }
 
 static void end_value(walk *w) {
@@ -131,7 +127,7 @@ static void end_value(walk *w) {
 }
 
 static tc_status open_level(walk *w, const yaml_event_t *event, tc_error *error) {
-    const int line = line_of(event->start_mark);
+    const int line = tc_mark_line(event->start_mark);
     if (w->depth && w->stack[w->depth - 1].mapping && w->stack[w->depth - 1].key_next)
         return tc_raise(error, TC_INVALID, "%s:%d: a key must be a plain word; use the names of docs/spec.md", w->file,
                         line);
@@ -154,7 +150,7 @@ static tc_status visit(walk *w, const yaml_event_t *event, int *documents, tc_er
         if (++*documents > 1) {
             status =
                 tc_raise(error, TC_INVALID, "%s:%d: a second document begins; put each study into a file of its own",
-                         w->file, line_of(event->start_mark));
+                         w->file, tc_mark_line(event->start_mark));
         }
         break;
     case YAML_MAPPING_START_EVENT:
@@ -172,7 +168,7 @@ static tc_status visit(walk *w, const yaml_event_t *event, int *documents, tc_er
         status = begin_value(w, event, error);
         if (status == TC_OK && strlen((const char *)event->data.scalar.value) != event->data.scalar.length) {
             status = tc_raise(error, TC_INVALID, "%s:%d: %s: holds a zero byte; remove it", w->file,
-                              line_of(event->start_mark), w->path);
+                              tc_mark_line(event->start_mark), w->path);
         }
         end_anchor(w, begin_anchor(w, event->data.scalar.anchor));
         end_value(w);
@@ -181,7 +177,7 @@ static tc_status visit(walk *w, const yaml_event_t *event, int *documents, tc_er
     case YAML_ALIAS_EVENT:
         if (key)
             return tc_raise(error, TC_INVALID, "%s:%d: a key must be a plain word; use the names of docs/spec.md",
-                            w->file, line_of(event->start_mark));
+                            w->file, tc_mark_line(event->start_mark));
         status = begin_value(w, event, error);
         if (status == TC_OK) status = count_alias(w, event, error);
         end_value(w);
@@ -197,7 +193,7 @@ static tc_status syntax_error(const char *file, const yaml_parser_t *parser, tc_
     if (parser->error == YAML_MEMORY_ERROR)
         return tc_raise(error, TC_FAILED, "%s: memory: none left to read it; free some", file);
     return tc_raise(error, TC_INVALID, "%s:%d: not valid YAML: %s; mend this line or the one before", file,
-                    line_of(parser->problem_mark), problem);
+                    tc_mark_line(parser->problem_mark), problem);
 }
 
 tc_status tc_lines_read(const char *file, const char *text, size_t size, tc_lines *lines, tc_error *error) {

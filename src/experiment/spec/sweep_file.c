@@ -1,12 +1,11 @@
 /* sweep_file.c — the section `sweep` of a file, from libyaml's tree. That the file is a well-formed document without
  * repeated keys is known by now (lines.c). */
 #include "experiment/spec/sweep.h"
+#include "experiment/spec/tree.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <yaml.h>
 
 enum { MOST_VALUES = 1000, MOST_AXES = 64 };
 
@@ -19,18 +18,10 @@ static const yaml_node_t *node_at(const source *s, int index) {
     return yaml_document_get_node(s->document, index);
 }
 
-static int line_of(const yaml_node_t *node) {
-    return node->start_mark.line < INT_MAX ? (int)node->start_mark.line + 1 : INT_MAX;
-}
-
-static const char *text_of(const yaml_node_t *node) {
-    return (const char *)node->data.scalar.value;
-}
-
 /* "study.yaml:4: sweep.grid: must be a section (key: value)" */
 static tc_status wrong_kind(const source *s, const yaml_node_t *node, const char *what, const char *must,
                             tc_error *error) {
-    return tc_raise(error, TC_INVALID, "%s:%d: %s: must be %s", s->file, line_of(node), what, must);
+    return tc_raise(error, TC_INVALID, "%s:%d: %s: must be %s", s->file, tc_node_line(node), what, must);
 }
 
 /* ---- one axis ---- */
@@ -43,8 +34,8 @@ static tc_status read_value(const source *s, const yaml_node_t *node, const char
         return wrong_kind(s, node, what, "made of single values", error);
     }
     snprintf(number, sizeof number, "%zu", axis->list.count + 1);
-    snprintf(where, sizeof where, "%s:%d", s->file, line_of(node));
-    return tc_settings_put(&axis->list, number, text_of(node), where, error);
+    snprintf(where, sizeof where, "%s:%d", s->file, tc_node_line(node));
+    return tc_settings_put(&axis->list, number, tc_node_text(node), where, error);
 }
 
 static tc_status read_list(const source *s, const yaml_node_t *node, const char *key, tc_axis *axis, tc_error *error) {
@@ -62,8 +53,8 @@ static tc_status read_axis(const source *s, const yaml_node_pair_t *pair, bool l
     const yaml_node_t *key = node_at(s, pair->key), *value = node_at(s, pair->value);
     char where[TC_TEXT_SIZE];
     tc_status status = TC_OK;
-    snprintf(where, sizeof where, "%s:%d", s->file, line_of(key));
-    axis->key = strdup(text_of(key)); /* a scalar: lines.c refuses other keys */
+    snprintf(where, sizeof where, "%s:%d", s->file, tc_node_line(key));
+    axis->key = strdup(tc_node_text(key)); /* a scalar: lines.c refuses other keys */
     if (!axis->key) return tc_raise(error, TC_FAILED, "memory: none left to read the spec; free some");
     TC_TRY(tc_settings_begin(&axis->list, where, error));
     TC_TRY((list ? read_list : read_value)(s, value, axis->key, axis, error));
@@ -123,9 +114,9 @@ enum { KINDS = sizeof kinds / sizeof *kinds };
 static tc_status read_kind(const source *s, const yaml_node_pair_t *pair, tc_sweep *sweep, tc_error *error) {
     const yaml_node_t *key = node_at(s, pair->key);
     for (int k = 0; k < KINDS; k++)
-        if (!strcmp(text_of(key), kinds[k].name)) return kinds[k].read(s, node_at(s, pair->value), sweep, error);
+        if (!strcmp(tc_node_text(key), kinds[k].name)) return kinds[k].read(s, node_at(s, pair->value), sweep, error);
     return tc_raise(error, TC_INVALID, "%s:%d: sweep.%.64s: unknown key; known here are grid, cells", s->file,
-                    line_of(key), text_of(key));
+                    tc_node_line(key), tc_node_text(key));
 }
 
 static tc_status read_section(const source *s, const yaml_node_t *node, tc_sweep *sweep, tc_error *error) {
@@ -153,7 +144,7 @@ tc_status tc_sweep_read(const char *file, const char *text, size_t size, tc_swee
     const yaml_node_t *root = yaml_document_get_root_node(&document);
     if (root && root->type == YAML_MAPPING_NODE) {
         const yaml_node_pair_t *pair = root->data.mapping.pairs.start, *to = root->data.mapping.pairs.top;
-        while (pair < to && strcmp(text_of(node_at(&s, pair->key)), "sweep")) pair++;
+        while (pair < to && strcmp(tc_node_text(node_at(&s, pair->key)), "sweep")) pair++;
         if (pair < to) status = read_section(&s, node_at(&s, pair->value), sweep, error);
     }
     yaml_document_delete(&document);

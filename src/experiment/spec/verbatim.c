@@ -1,10 +1,10 @@
 #include "experiment/spec/verbatim.h"
 
-#include <limits.h>
+#include "experiment/spec/tree.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <yaml.h>
 
 enum { DEEPEST = 64, LONGEST = 1 << 16, LONGEST_PATH = 512 };
 
@@ -16,14 +16,6 @@ typedef struct source {
 
 static const yaml_node_t *node_at(const source *s, int index) {
     return yaml_document_get_node(s->document, index);
-}
-
-static int line_of(const yaml_node_t *node) {
-    return node->start_mark.line < INT_MAX ? (int)node->start_mark.line + 1 : INT_MAX;
-}
-
-static const char *text_of(const yaml_node_t *node) {
-    return (const char *)node->data.scalar.value;
 }
 
 /* ---- a node in one line ---- */
@@ -103,9 +95,9 @@ done:
 
 static tc_status put(const source *s, const yaml_node_t *node, const char *path, tc_error *error) {
     char where[LONGEST_PATH];
-    snprintf(where, sizeof where, "%s:%d", s->file, line_of(node));
+    snprintf(where, sizeof where, "%s:%d", s->file, tc_node_line(node));
     if (node->type != YAML_SCALAR_NODE) return put_line(s, node, path, where, error);
-    return tc_settings_put(s->settings, path, text_of(node), where, error);
+    return tc_settings_put(s->settings, path, tc_node_text(node), where, error);
 }
 
 /* ---- where such values stand ---- */
@@ -136,7 +128,7 @@ static tc_status walk(const source *s, const tc_section *section, const yaml_nod
     const yaml_node_pair_t *pair = node->data.mapping.pairs.start;
     for (; pair < node->data.mapping.pairs.top && status == TC_OK; pair++) {
         const yaml_node_t *name = node_at(s, pair->key), *value = node_at(s, pair->value);
-        const tc_key *key = name->type == YAML_SCALAR_NODE ? tc_section_find(section, text_of(name)) : NULL;
+        const tc_key *key = name->type == YAML_SCALAR_NODE ? tc_section_find(section, tc_node_text(name)) : NULL;
         char below[LONGEST_PATH];
         if (!key || !value) continue;
         if (snprintf(below, sizeof below, "%s%s%s", path, *path ? "." : "", key->name) >= (int)sizeof below) continue;
