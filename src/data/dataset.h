@@ -55,6 +55,8 @@ const tc_source *tc_sources(void);
 
 /* text := a hash of shape, labels and images: equal for equal contents, whatever the name and the format. */
 void tc_dataset_digest(const tc_dataset *dataset, char text[TC_DIGEST_TEXT]);
+/* The same of `count` test images, in the order of `place`, and their labels. */
+void tc_dataset_digest_tests(const tc_dataset *dataset, const uint32_t *place, size_t count, char text[TC_DIGEST_TEXT]);
 
 /* Some lines for a person: shape, splits, mean and std, images a class. */
 void tc_dataset_describe(const tc_dataset *dataset, FILE *out);

@@ -67,6 +67,40 @@ refuse 2 'run: holds other files already; remove it or choose another place' dat
     { fail 'other data than the poison was made for'; cat err.txt; }
 [ -e new ] && fail 'something is left of a refused export'
 
+# the same place in another test set is another image: neither exported nor judged
+holds 'more test images than are used' "$tocsin" data convert glyphs --set train_per_class=12 --set test_per_class=8 --format npz --out more.npz
+holds 'others altogether' "$tocsin" data convert npz:more.npz --set test_per_class=7 --set seed=5 --format npz --out others.npz
+networks='--set surrogate.model=logreg --set victim.model=logreg'
+few="$networks --set dataset.source=npz:more.npz --set dataset.test_per_class=4"
+for set in train test; do # the same training images, whatever is said of the others
+    holds "craft for $set" "$tocsin" craft $few --set attacks.1.name=random-noise --set threat.ratio=0.02 --out for-$set --quiet
+done
+holds 'a network' "$tocsin" train $few --set victim.train.epochs=1 --out w.safetensors --quiet
+holds 'judged by what it was made for' "$tocsin" evaluate $few --weights w.safetensors --poison for-test --quiet
+made_for='set the dataset to what it was then: source=npz:more.npz, size=0, train_per_class=0, test_per_class=4, seed=0'
+refuse 2 "for-test/threat.json: the test images of npz:more.npz are not those that the poison was made for; $made_for" \
+    evaluate $few --set dataset.test_per_class=0 --weights w.safetensors --poison for-test
+refuse 2 "for-test/threat.json: the test images of npz:more.npz are not those that the poison was made for; $made_for" \
+    data export for-test --set test_per_class=0 --format npz --out new
+refuse 2 "for-test/threat.json: the test images of npz:others.npz are not those that the poison was made for; $made_for" \
+    evaluate $few --set dataset.source=npz:others.npz --weights w.safetensors --poison for-test
+# from before the images' digest was kept: their class is
+cat >older.py <<'END'
+import json, sys
+threat = json.load(open("for-test/threat.json"))
+assert len(threat.pop("targets_sha256")) == 64
+threat["target_class"] = (threat["target_class"] + int(sys.argv[1])) % 10
+json.dump(threat, open("for-train/threat.json", "w"))
+END
+python3 older.py 0
+holds 'an older one' "$tocsin" evaluate $few --weights w.safetensors --poison for-train --quiet
+python3 older.py 1
+refuse 2 "for-train/threat.json: the test images of npz:more.npz are not those that the poison was made for; $made_for" \
+    evaluate $few --weights w.safetensors --poison for-train
+# nor with other training images than it was made of
+cp for-test/threat.json for-train/threat.json
+refuse_like 2 'for-train/poison.npz: training image ' evaluate $few --set dataset.train_per_class=11 --weights w.safetensors --poison for-train
+
 # fetching: what goes wrong before anybody is asked
 refuse 2 "data fetch: 'cifar-10' is not known; did you mean cifar10?" data fetch cifar-10
 refuse 2 'data: export needs --format and --out; see `tocsin data --help`' data export run
