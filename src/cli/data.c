@@ -14,6 +14,7 @@ static const tc_flag flags[] = {
     {"from", "URL", "fetch: take the files from here instead of their home"},
     {"attack", "LABEL", "export: which attack of a run, by label or name; needed where it has several"},
     {"trial", "N", "export: which trial of a run, from 0 [0]"},
+    {"overwrite", NULL, "export: replace what an earlier one left in --out"},
     {"json", NULL, "info, fetch: print JSON"},
     TC_COMMON_FLAGS,
     TC_FLAGS_END};
@@ -98,6 +99,7 @@ static tc_status convert(const tc_arguments *arguments, tc_error *error) {
     tc_dataset *dataset = NULL;
     tc_status status = TC_OK;
     TC_TRY(tc_cli_check_output(out, error));
+    TC_TRY(tc_cli_check_apart(out, arguments->positional[1], error));
     TC_TRY(open_source(arguments, &dataset, error));
     TC_TRY(tc_dataset_write(dataset, format, out, error));
     tc_log("%zu training and %zu test images in %s", dataset->train.count, dataset->test.count, out);

@@ -97,6 +97,7 @@ static tc_status write_all(const tc_arguments *arguments, const char *folder, co
     tc_poison *poison = NULL;
     tc_attacked *attacked = NULL;
     tc_status status = TC_OK;
+    TC_TRY(tc_cli_check_apart(out, dataset->name, error));
     TC_TRY(tc_threat_file_check(file, dataset, error));
     TC_TRY(tc_poison_load(dataset, folder, &poison, error));
     TC_TRY(tc_threat_file_attacked(file, folder, dataset, &attacked, error));
@@ -111,12 +112,15 @@ done:
 }
 
 tc_status tc_cli_data_export(const tc_arguments *arguments, tc_error *error) {
+    const char *out = tc_arguments_value(arguments, "out", "");
     choice c;
     tc_threat_file file = {.trial = 0};
     tc_dataset *dataset = NULL;
     tc_status status = TC_OK;
     TC_TRY(find_poison(arguments, &c, error));
-    TC_TRY(tc_cli_check_output(tc_arguments_value(arguments, "out", ""), error));
+    TC_TRY(tc_cli_check_output(out, error));
+    TC_TRY(tc_export_check_folder(out, tc_arguments_has(arguments, "overwrite"), error));
+    TC_TRY(tc_cli_check_apart(out, c.folder[BY_LABEL], error));
     TC_TRY(tc_threat_file_read(c.folder[BY_LABEL], &file, error));
     TC_TRY(tc_cli_open_data(arguments, file.data, &dataset, error));
     TC_TRY(write_all(arguments, c.folder[BY_LABEL], &file, dataset, error));

@@ -88,10 +88,10 @@ int tc_largest_change(const uint8_t *a, const uint8_t *b, size_t count);
 int tc_poison_linf(const tc_poison *poison, const tc_dataset *dataset);
 
 /* To a folder: poison.npz (index, images, labels, originals), index.csv and a PNG of each of the first 1,000 poisons
- * and of its original. An earlier poison there is replaced; anything else is refused. */
+ * and of its original. An earlier poison there is replaced; where anything else lies it is refused. */
 tc_status tc_poison_save(const tc_poison *poison, const tc_dataset *dataset, const char *folder, tc_error *error);
-/* What of that folder saving would refuse; makes nothing. */
-tc_status tc_poison_check_folder(const char *folder, tc_error *error);
+/* What of that folder saving would refuse and, unless it may be replaced, an earlier poison; makes nothing. */
+tc_status tc_poison_check_folder(const char *folder, bool replace, tc_error *error);
 /* Back from such a folder (or from a poison.npz), held against the dataset that it was made for. */
 tc_status tc_poison_load(const tc_dataset *dataset, const char *folder, tc_poison **poison, tc_error *error);
 

@@ -12,7 +12,14 @@ for format in npz images; do
 done
 holds 'a poison folder by itself' "$tocsin" data export run/poisons/1-0 --format npz --out again
 for file in data.npz judge.npz index.csv judge.csv; do holds "the same $file" cmp npz/$file again/$file; done
-holds 'an earlier export is replaced' "$tocsin" data export run --attack 'SAPA <worst>' --format npz --out again
+refuse 2 'again: holds an earlier result; choose another place, or --overwrite' data export run --attack 'SAPA <worst>' --format npz --out again
+echo mine >again/answers.npz
+refuse 2 'again: holds answers.npz, which is no part of an earlier result; take it out, or choose another place' \
+    data export run --attack 'SAPA <worst>' --format npz --out again --overwrite
+rm again/answers.npz
+holds 'an earlier export is replaced' "$tocsin" data export run --attack 'SAPA <worst>' --format npz --out again --overwrite
+holds 'in whatever format' "$tocsin" data export run --attack gradient-matching --format npz --out images --overwrite
+holds 'and back' "$tocsin" data export run --attack gradient-matching --format images --out images --overwrite
 cmp -s npz/data.npz again/data.npz && fail 'another attack gives the same data'
 [ "$(wc -l <npz/index.csv)" = 7 ] || fail 'six changed samples'
 [ "$(grep -c ',test,' npz/judge.csv)" = 40 ] && [ "$(grep -c ',target,' npz/judge.csv)" = 2 ] || fail 'questions'
@@ -60,6 +67,8 @@ refuse 2 "npz: holds neither poisons/ nor threat.json; name a run's or a poison'
 refuse 2 "format 'idx': not known; use npz, images or cifar10" data export run/poisons/1-0 --format idx --out new
 refuse 2 'glyphs: 28×28×1, 10 classes; cifar10 holds 32×32×3 and 10: write npz or images' \
     data export run/poisons/1-0 --format cifar10 --out new
+refuse 2 '--out: again is where npz:again/data.npz is read from; name another place' \
+    data export run/poisons/1-0 --set source=npz:again/data.npz --format npz --out again --overwrite
 refuse 2 'run: holds other files already; remove it or choose another place' data export run/poisons/1-0 --format npz --out run
 "$tocsin" data export run/poisons/2-0 --set source=npz:again/data.npz --set train_per_class=0 --set test_per_class=0 \
     --format npz --out new 2>err.txt

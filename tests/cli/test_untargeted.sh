@@ -87,7 +87,16 @@ END
 holds 'what it wrote' python3 protected.py
 cp -r kept before
 # shellcheck disable=SC2086
-holds 'protect again' "$tocsin" protect given --out kept --epsilon 6 --method error-min $quick --set attacks.1.epochs=2
+refuse 2 'kept: holds an earlier result; choose another place, or --overwrite' protect given --out kept --method separable --no-measure $quick
+touch kept/train/photo.png # which index.csv does not name
+# shellcheck disable=SC2086
+refuse 2 'kept: holds train/photo.png, which is no part of an earlier result; take it out, or choose another place' \
+    protect given --out kept --method separable --no-measure --overwrite $quick
+rm kept/train/photo.png
+# shellcheck disable=SC2086
+refuse 2 '--out: kept is where kept is read from; name another place' protect kept --out kept --method separable --no-measure --overwrite $quick
+# shellcheck disable=SC2086
+holds 'protect again' "$tocsin" protect given --out kept --epsilon 6 --method error-min $quick --set attacks.1.epochs=2 --overwrite
 first=$(cd kept && find . -name '*.png' | sort | head -n 1)
 holds 'the same pictures' cmp "before/$first" "kept/$first"
 # shellcheck disable=SC2086
