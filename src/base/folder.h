@@ -25,7 +25,7 @@ void tc_names_free(tc_names *names);
 typedef struct tc_folder_kind {
     const char *mark;           /* the file by which one that was finished is known */
     const char *const *written; /* patterns of what it writes there, NULL at the end: "judge/[0-9]*.png" */
-    const char *listing;        /* a file there whose lines begin with further names in quotes; NULL: none */
+    const char *listing;        /* a CSV there whose first column names more; NULL: none */
 } tc_folder_kind;
 /* stranger := the first file found in the folder that is not of that kind; "": all of them are. */
 tc_status tc_folder_stranger(const char *path, const tc_folder_kind *kind, char stranger[TC_PATH_SIZE],

@@ -22,23 +22,36 @@ static int by_name(const void *a, const void *b) {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* `"NAME",…` in each line; whatever is no such line names nothing. */
+/* *cell := the first cell of the row that begins at `at`, without its quotes, cut out in its place. Returns the next
+ * row. */
+static char *cut_row(char *at, char **cell) {
+    char *to = at;
+    bool quoted = false, first = true;
+    *cell = at;
+    for (; *at && (quoted || *at != '\n'); at++) {
+        const bool doubled = quoted && at[0] == '"' && at[1] == '"';
+        if (*at == '"' && !doubled) {
+            quoted = !quoted;
+            continue;
+        }
+        at += doubled;
+        first &= quoted || *at != ',';
+        if (first) *to++ = *at;
+    }
+    char *next = *at ? at + 1 : at;
+    *to = '\0';
+    return next;
+}
+
 static tc_status cut_up(search *s, size_t size, tc_error *error) {
     size_t lines = 1;
+    char *head;
     for (size_t i = 0; i < size; i++) lines += s->text[i] == '\n';
     const tc_status status = tc_new(&s->listed, lines, sizeof *s->listed, error);
-    for (char *line = s->text; status == TC_OK && line;) {
-        char *next = strchr(line, '\n'), *end;
-        if (next) *next++ = '\0';
-        end = *line == '"' ? strstr(line + 1, "\",") : NULL;
-        if (end) {
-            *end = '\0';
-            s->listed[s->count++] = line + 1;
-        }
-        line = next;
-    }
+    if (status != TC_OK) return status;
+    for (char *row = cut_row(s->text, &head); *row; s->count++) row = cut_row(row, &s->listed[s->count]);
     if (s->count) qsort(s->listed, s->count, sizeof *s->listed, by_name);
-    return status;
+    return TC_OK;
 }
 
 static tc_status read_listing(search *s, const char *path, tc_error *error) {

@@ -246,15 +246,16 @@ static void replaces_whole_folders(void **state) {
 /* By patterns and by the listing what was written is known; one file of somebody else's, wherever, keeps it all. */
 static void replaces_nothing_of_others(void **state) {
     (void)state;
-    static const char *const own[] = {"out/a/1.png", "out/b/x y.png", "out/c/,.png"};
-    static const char *const theirs[] = {"out/notes.txt", "out/a/10.png", "out/b/c/1.png",
-                                         "out/.hidden",   "out/b/x",      "out/c/file"};
-    static const char listing[] = "file,class\n\"b/x y.png\",\"b\"\n\"c/,.png\",\"c\"\n\"c/file\n";
+    static const char *const own[] = {"out/a/1.png", "out/b/x y.png", "out/c/,.png", "out/c/\"", "out/plain"};
+    static const char *const theirs[] = {"out/notes.txt", "out/a/10.png", "out/b/c/1.png", "out/.hidden",
+                                         "out/b/x",       "out/c/file",   "out/name"};
+    static const char listing[] =
+        "name,class\n\"b/x y.png\",\"b\"\nplain,\"\n\"\n\"c/\"\"\",c\n\"c/,.png\",\"c\"\n\"c/file\n";
     tc_folder_output output;
     tc_folder_make(at("out/a/empty"), &error);
     tc_folder_make(at("out/b/c"), &error);
     tc_folder_make(at("out/c"), &error);
-    for (int i = 0; i < 3; i++) tc_file_put(at(own[i]), "", 0, &error);
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++) tc_file_put(at(own[i]), "", 0, &error);
     tc_file_put(at("out/list.csv"), listing, sizeof listing - 1, &error);
     assert_int_equal(tc_folder_output_check(at("out"), &marked, true, &error), TC_INVALID); /* not finished */
     tc_file_put(at("out/mark"), "", 0, &error);
