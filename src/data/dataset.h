@@ -29,7 +29,8 @@ typedef struct tc_dataset {
 } tc_dataset;
 
 typedef struct tc_dataset_options {
-    int64_t size;                            /* resize images of a folder to size × size; 0: all must already agree */
+    int64_t size; /* resize images of a folder to size × size; 0: all must already agree. Of other
+                     sources nothing is resized: 0, or what they have */
     int64_t train_per_class, test_per_class; /* a class-balanced subset (the first of a seeded shuffle); 0: all.
                                                 A generated set makes as many as asked for */
     uint64_t seed;

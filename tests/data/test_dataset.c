@@ -34,6 +34,19 @@ static void refuses_options_out_of_range(void **state) {
     for (int i = 0; i < 5; i++) assert_int_equal(tc_dataset_open("glyphs", &wrong[i], &d, &error), TC_INVALID);
 }
 
+static void refuses_a_size_that_would_do_nothing(void **state) {
+    (void)state;
+    const tc_dataset_options small = {.size = 16}, own = {.size = 28, .train_per_class = 1, .test_per_class = 1};
+    tc_dataset *d = helper_dataset(8, 3, 2, 6, 4);
+    helper_ok(tc_dataset_write(d, "npz", helper_at("", "sized.npz"), &error), &error);
+    tc_dataset_free(d);
+    assert_int_equal(tc_dataset_open(helper_at("npz:", "sized.npz"), &small, &d, &error), TC_INVALID);
+    assert_non_null(strstr(error.message, "its images are 8×8, and size 16 resizes those of a folder"));
+    assert_int_equal(tc_dataset_open("glyphs", &small, &d, &error), TC_INVALID);
+    helper_ok(tc_dataset_open("glyphs", &own, &d, &error), &error);
+    tc_dataset_free(d);
+}
+
 static void measures_mean_and_deviation(void **state) {
     (void)state;
     tc_dataset *d = helper_dataset(8, 3, 2, 50, 4), *again;
@@ -240,6 +253,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_the_nearest_source),
         cmocka_unit_test(refuses_options_out_of_range),
+        cmocka_unit_test(refuses_a_size_that_would_do_nothing),
         cmocka_unit_test(measures_mean_and_deviation),
         cmocka_unit_test(takes_balanced_nested_subsets),
         cmocka_unit_test(subsets_before_or_after_decoding_agree),
