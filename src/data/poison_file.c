@@ -202,7 +202,7 @@ static tc_status check_originals(const tc_poison *poison, const tc_dataset *data
 static tc_status want_prints(tc_npz *npz, const char *path, size_t replaced, const uint8_t **prints, tc_error *error) {
     tc_npy *array;
     *prints = NULL;
-    if (!tc_npz_find(npz, "fingerprints")) return TC_OK;
+    if (!tc_npz_has(npz, "fingerprints")) return TC_OK;
     const tc_status status = tc_npz_want(npz, path, "fingerprints", 2, 2, &array, error);
     if (status != TC_OK) return status;
     if (array->type != TC_NPY_U8 || array->shape[0] != replaced || array->shape[1] != FINGERPRINT)
