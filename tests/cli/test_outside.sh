@@ -110,6 +110,21 @@ refuse 2 "for-train/threat.json: the test images of npz:more.npz are not those t
 cp for-test/threat.json for-train/threat.json
 refuse_like 2 'for-train/poison.npz: training image ' evaluate $few --set dataset.train_per_class=11 --weights w.safetensors --poison for-train
 
+# a sweep has several of one label: they are told apart by their folders
+cat >swept.yaml <<END
+extends: $spec
+trials: 1
+attacks:
+  - {name: random-noise, label: noise}
+sweep:
+  grid: {threat.ratio: [0.02, 0.05]}
+END
+holds 'a sweep' "$tocsin" run swept.yaml --out swept --quiet --set surrogate.train.epochs=1 --set victim.train.epochs=1
+refuse 2 "swept: 2 poisons in trial 0 are 'noise'; name one's folder in its place: swept/poisons/0-0, swept/poisons/1-0" \
+    data export swept --attack noise --format npz --out new
+refuse 2 "swept: no such poison in trial 0; choose one of noise with --attack LABEL" data export swept --attack quiet --format npz --out new
+holds 'one of them' "$tocsin" data export swept/poisons/1-0 --format npz --out one --quiet
+
 # fetching: what goes wrong before anybody is asked
 refuse 2 "data fetch: 'cifar-10' is not known; did you mean cifar10?" data fetch cifar-10
 refuse 2 'data: export needs --format and --out; see `tocsin data --help`' data export run
