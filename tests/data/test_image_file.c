@@ -237,6 +237,7 @@ static void refuses_what_is_no_picture(void **state) {
     size_t size;
     encode_jpeg(&ink, JCS_CMYK, &bytes, &size);
     assert_int_equal(tc_image_decode(bytes, size, 0, "ink.jpg", &image, &error), TC_INVALID);
+    assert_string_equal(error.message, "ink.jpg: a CMYK JPEG, made for printing; save the picture as RGB");
     free(bytes);
     free(ink.pixels);
 }
