@@ -54,8 +54,8 @@ tc_status tc_split_allocate(const tc_dataset *dataset, tc_split *split, size_t c
         return tc_raise(error, TC_INVALID,
                         "%s: %zu images of %d×%d×%d; give a split of at least one and at most %llu "
                         "bytes",
-                        dataset->name, count, dataset->height, dataset->width, dataset->channels,
-                        (unsigned long long)TC_SPLIT_BYTES);
+                        *dataset->name ? dataset->name : "dataset", count, dataset->height, dataset->width,
+                        dataset->channels, (unsigned long long)TC_SPLIT_BYTES);
     tc_status status = tc_new(&split->images, count, image, error);
     if (status == TC_OK) status = tc_new(&split->labels, count, sizeof *split->labels, error);
     if (status == TC_OK) split->count = count;

@@ -8,6 +8,15 @@
 
 static tc_error error;
 
+static void an_empty_split_has_a_name(void **state) {
+    (void)state;
+    const tc_dataset nameless = {.height = 32, .width = 32, .channels = 3, .classes = 2};
+    tc_split split = {0};
+    assert_int_equal(tc_split_allocate(&nameless, &split, 0, &error), TC_INVALID);
+    assert_non_null(strstr(error.message, "dataset: 0 images of 32×32×3; give a split of at least one"));
+    assert_true(strstr(error.message, "dataset: ") == error.message);
+}
+
 static void names_the_nearest_source(void **state) {
     (void)state;
     helper_refuses("shape10", "did you mean shapes10?");
@@ -252,6 +261,7 @@ static void digests_tell_contents(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_the_nearest_source),
+        cmocka_unit_test(an_empty_split_has_a_name),
         cmocka_unit_test(refuses_options_out_of_range),
         cmocka_unit_test(refuses_a_size_that_would_do_nothing),
         cmocka_unit_test(measures_mean_and_deviation),
