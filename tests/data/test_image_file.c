@@ -313,6 +313,17 @@ static void survives_damage(void **state) {
     torture(bytes, size, size - 12 - 4); /* without its last chunk, or that of the pixels its checksum */
     encode_jpeg(&image, JCS_RGB, &bytes, &size);
     torture(bytes, size, size - 2); /* without the mark at its end */
+    const stored kinds[] = {{2, 8, true, 12, 12, image.pixels, NULL, NULL, &key, true},
+                            {3, 2, true, 12, 12, image.pixels, four, alphas, NULL, true},
+                            {4, 16, false, 9, 12, image.pixels, NULL, NULL, NULL, true},
+                            {0, 1, true, 12, 12, image.pixels, NULL, NULL, NULL, false}};
+    static sink file;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        store(&kinds[i], &file);
+        bytes = malloc(file.size);
+        memcpy(bytes, file.bytes, file.size);
+        torture(bytes, file.size, file.size - 12 - 4);
+    }
     free(image.pixels);
 }
 
