@@ -30,7 +30,7 @@ TOCSIN_API tocsin_status tocsin_poison_distance(const tocsin_poison *poison, con
                                                 int *distance, tocsin_error *error);
 
 /* To and from a folder: poison.npz (docs/spec.md), index.csv and pictures of the first 1,000 poisons and their
- * originals. Saving replaces an earlier poison there and refuses a folder that holds anything else. */
+ * originals. Saving replaces an earlier poison there and refuses a folder in which anything else lies. */
 TOCSIN_API tocsin_status tocsin_poison_save(const tocsin_poison *poison, const tocsin_dataset *dataset,
                                             const char *folder, tocsin_error *error);
 TOCSIN_API tocsin_status tocsin_poison_load(const tocsin_dataset *dataset, const char *folder, tocsin_poison **poison,

@@ -165,31 +165,40 @@ static bool is_empty(const char *path) {
     return count <= 2; /* itself and its parent */
 }
 
-static tc_status check_replaceable(const char *path, const char *ours, tc_error *error) {
+static tc_status check_replaceable(const char *path, const tc_folder_kind *kind, bool replace, tc_error *error) {
+    char mark[TC_PATH_SIZE], stranger[TC_PATH_SIZE];
     if (tc_file_exists(path)) return tc_raise(error, TC_INVALID, "%s: is a file; name a folder", path);
     if (!tc_folder_exists(path) || is_empty(path)) return TC_OK;
-    char mark[TC_PATH_SIZE];
-    if (ours && tc_path_format(mark, NULL, "%s/%s", path, ours) == TC_OK && tc_file_exists(mark)) return TC_OK;
-    return tc_raise(error, TC_INVALID, "%s: holds other files already; remove it or choose another place", path);
+    if (!kind || tc_path_format(mark, NULL, "%s/%s", path, kind->mark) != TC_OK || !tc_file_exists(mark))
+        return tc_raise(error, TC_INVALID, "%s: holds other files already; remove it or choose another place", path);
+    if (!replace)
+        return tc_raise(error, TC_INVALID, "%s: holds an earlier result; choose another place, or --overwrite", path);
+    const tc_status status = tc_folder_stranger(path, kind, stranger, error);
+    if (status != TC_OK || !*stranger) return status;
+    return tc_raise(error, TC_INVALID,
+                    "%s: holds %s, which is no part of an earlier result; take it out, or choose "
+                    "another place",
+                    path, stranger);
 }
 
-tc_status tc_folder_output_check(const char *path, const char *ours, tc_error *error) {
+tc_status tc_folder_output_check(const char *path, const tc_folder_kind *kind, bool replace, tc_error *error) {
     char trimmed[TC_PATH_SIZE];
     tc_status status = TC_OK;
     TC_TRY(tc_path_format(trimmed, error, "%s", path));
     trim_slashes(trimmed);
-    TC_TRY(check_replaceable(trimmed, ours, error));
+    TC_TRY(check_replaceable(trimmed, kind, replace, error));
 done:
     return status;
 }
 
-tc_status tc_folder_output_open(const char *path, const char *ours, tc_folder_output *output, tc_error *error) {
+tc_status tc_folder_output_open(const char *path, const tc_folder_kind *kind, tc_folder_output *output,
+                                tc_error *error) {
     static atomic_uint made;
     tc_status status = TC_OK;
     output->temporary[0] = 0;
     TC_TRY(tc_path_format(output->path, error, "%s", path));
     trim_slashes(output->path);
-    TC_TRY(check_replaceable(output->path, ours, error));
+    TC_TRY(check_replaceable(output->path, kind, true, error));
     char parent[TC_PATH_SIZE];
     TC_TRY(tc_path_format(parent, error, "%s", output->path));
     to_parent(parent);

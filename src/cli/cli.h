@@ -45,10 +45,14 @@ tc_status tc_cli_device(const tc_arguments *arguments, const char *name, const c
 /* That `path`, a file or folder to be written, can be: before the work is done, not after. */
 tc_status tc_cli_check_output(const char *path, tc_error *error);
 
+/* That OUT is none of the files that are read, and no folder in which one lies. input: a path, or the source of a
+ * dataset; NULL: there is none. */
+tc_status tc_cli_check_apart(const char *out, const char *input, tc_error *error);
+
 /* Where a command that leaves OUT keeps its checkpoints, by --resume and --overwrite. */
 #define TC_ROOM_FLAGS                                                                                                  \
     {"resume", NULL, "go on with what an interrupted or killed one left in DIR.checkpoint"}, {                         \
-        "overwrite", NULL, "begin anew in spite of that"                                                               \
+        "overwrite", NULL, "begin anew in spite of that, and replace an earlier result in DIR"                         \
     }
 tc_status tc_cli_room(const tc_arguments *arguments, const char *out, tc_room *room, tc_error *error);
 

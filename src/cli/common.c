@@ -99,6 +99,23 @@ tc_status tc_cli_check_output(const char *path, tc_error *error) {
     return status == TC_OK ? TC_OK : tc_error_at(error, "--out");
 }
 
+/* The file behind "npz:FILE", too. */
+static char *resolve(const char *input) {
+    char *path = realpath(input, NULL);
+    const char *colon = strchr(input, ':');
+    return path || !colon ? path : realpath(colon + 1, NULL);
+}
+
+tc_status tc_cli_check_apart(const char *out, const char *input, tc_error *error) {
+    char *to = realpath(out, NULL), *from = to && input ? resolve(input) : NULL; /* NULL: not there */
+    const size_t length = from ? strlen(to) : 0;
+    const bool apart = !from || strncmp(from, to, length) || (from[length] && from[length] != '/');
+    free(to);
+    free(from);
+    if (apart) return TC_OK;
+    return tc_raise(error, TC_INVALID, "--out: %s is where %s is read from; name another place", out, input);
+}
+
 tc_status tc_cli_room(const tc_arguments *arguments, const char *out, tc_room *room, tc_error *error) {
     const bool resume = tc_arguments_has(arguments, "resume"), overwrite = tc_arguments_has(arguments, "overwrite");
     if (resume && overwrite)

@@ -14,6 +14,7 @@ static const tc_flag flags[] = {
     {"from", "URL", "fetch: take the files from here instead of their home"},
     {"attack", "LABEL", "export: which attack of a run, by label or name; needed where it has several"},
     {"trial", "N", "export: which trial of a run, from 0 [0]"},
+    {"overwrite", NULL, "export: replace what an earlier one left in --out"},
     {"json", NULL, "info, fetch: print JSON"},
     TC_COMMON_FLAGS,
     TC_FLAGS_END};
@@ -98,6 +99,7 @@ static tc_status convert(const tc_arguments *arguments, tc_error *error) {
     tc_dataset *dataset = NULL;
     tc_status status = TC_OK;
     TC_TRY(tc_cli_check_output(out, error));
+    TC_TRY(tc_cli_check_apart(out, arguments->positional[1], error));
     TC_TRY(open_source(arguments, &dataset, error));
     TC_TRY(tc_dataset_write(dataset, format, out, error));
     tc_log("%zu training and %zu test images in %s", dataset->train.count, dataset->test.count, out);
@@ -109,14 +111,31 @@ done:
 static const struct {
     const char *name;
     tc_status (*work)(const tc_arguments *arguments, tc_error *error);
-    bool formats; /* needs --format and --out */
+    bool formats;         /* needs --format and --out */
+    const char *flags[8]; /* which it takes, beside those that all commands have */
 } verbs[] = {
-    {"info", info, false},
-    {"convert", convert, true},
-    {"export", tc_cli_data_export, true},
-    {"fetch", tc_cli_data_fetch, false},
+    {"info", info, false, {"set", "json"}},
+    {"convert", convert, true, {"set", "format", "out"}},
+    {"export", tc_cli_data_export, true, {"set", "format", "out", "attack", "trial", "overwrite"}},
+    {"fetch", tc_cli_data_fetch, false, {"out", "from", "json"}},
 };
 enum { VERBS = sizeof verbs / sizeof *verbs };
+
+static bool is_in(const char *name, const char *const *names) {
+    while (*names && strcmp(*names, name)) names++;
+    return *names != NULL;
+}
+
+/* No flag is passed over in silence. */
+static tc_status check_flags(const tc_arguments *arguments, int verb, tc_error *error) {
+    static const char *const common[] = {"quiet", "verbose", "help", NULL};
+    for (int i = 0; i < arguments->given; i++) {
+        const char *name = arguments->flag[i].flag->name;
+        if (!is_in(name, verbs[verb].flags) && !is_in(name, common))
+            return tc_raise(error, TC_INVALID, "data: %s takes no --%s; leave it away", verbs[verb].name, name);
+    }
+    return TC_OK;
+}
 
 static tc_status data(const tc_arguments *arguments, tc_error *error) {
     const char *wanted = arguments->positional[0];
@@ -124,6 +143,8 @@ static tc_status data(const tc_arguments *arguments, tc_error *error) {
     while (verb < VERBS && strcmp(verbs[verb].name, wanted)) verb++;
     if (verb == VERBS)
         return tc_raise(error, TC_INVALID, "data: '%.64s' is not known; write info, convert, export or fetch", wanted);
+    const tc_status status = check_flags(arguments, verb, error);
+    if (status != TC_OK) return status;
     if (verbs[verb].formats && (!tc_arguments_has(arguments, "out") || !tc_arguments_has(arguments, "format")))
         return tc_raise(error, TC_INVALID, "data: %s needs --format and --out; see `tocsin data --help`", wanted);
     return verbs[verb].work(arguments, error);

@@ -310,6 +310,12 @@ static tc_status check_arguments(const tc_arguments *a, tc_mode *mode, tc_error 
     for (size_t i = 0; i < sizeof required / sizeof *required; i++)
         if (!tc_arguments_has(a, required[i]))
             return tc_raise(error, TC_INVALID, "derive: --%s is missing; see `tocsin derive --help`", required[i]);
+    static const char *const read[] = {"weights", "batch", "theta-dot", "x-dot"};
+    for (size_t i = 0; i < sizeof read / sizeof *read; i++) {
+        const tc_status status =
+            tc_cli_check_apart(tc_arguments_value(a, "out", ""), tc_arguments_value(a, read[i], NULL), error);
+        if (status != TC_OK) return status;
+    }
     const char *text = tc_arguments_value(a, "mode", "eval");
     *mode = !strcmp(text, "train") ? TC_TRAIN : TC_EVALUATE;
     if (*mode == TC_EVALUATE && strcmp(text, "eval") != 0)

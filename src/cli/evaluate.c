@@ -29,12 +29,15 @@ static const tc_usage usage = {
     .most = 1,
     .flags = flags};
 
-/* What the poison in `folder` is about, held against the data that the spec names. */
+/* What the poison in `folder` is about, held against the data that the spec names: test images and training images. */
 static tc_status read_attacked(const char *folder, const tc_dataset *dataset, tc_attacked **attacked, tc_error *error) {
     tc_threat_file file;
+    tc_poison *poison = NULL;
     tc_status status = tc_threat_file_read(folder, &file, error);
     if (status == TC_OK) status = tc_threat_file_check(&file, dataset, error);
+    if (status == TC_OK) status = tc_poison_load(dataset, folder, &poison, error);
     if (status == TC_OK) status = tc_threat_file_attacked(&file, folder, dataset, attacked, error);
+    tc_poison_free(poison);
     tc_threat_file_free(&file);
     return status;
 }

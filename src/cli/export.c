@@ -20,12 +20,30 @@ typedef struct choice {
     int64_t trial;
     char folder[WAYS][TC_PATH_SIZE]; /* of the last one found */
     int found[WAYS];
-    char names[512]; /* of all there are */
+    char folders[WAYS][400]; /* of all found, "RUN/poisons/1-0, …" */
+    char names[400];         /* of all there are, each once */
 } choice;
+
+/* To a list that commas part; cut off where it is long. */
+static void add(char *list, size_t size, const char *item) {
+    const char *const parts[] = {*list ? ", " : "", item};
+    size_t at = strlen(list);
+    for (int p = 0; p < 2; p++)
+        for (const char *from = parts[p]; *from && at + 1 < size; from++) list[at++] = *from;
+    list[at] = '\0';
+}
+
+static bool lists(const char *list, const char *item) {
+    const size_t length = strlen(item);
+    for (const char *at = list; (at = strstr(at, item)); at++)
+        if ((at == list || at[-1] == ' ') && (at[length] == ',' || !at[length])) return true;
+    return false;
+}
 
 static void note(choice *c, int way, bool found, const char *folder) {
     if (!found) return;
     snprintf(c->folder[way], sizeof c->folder[way], "%s", folder);
+    add(c->folders[way], sizeof c->folders[way], folder);
     c->found[way]++;
 }
 
@@ -33,8 +51,7 @@ static tc_status consider(choice *c, const char *folder, tc_error *error) {
     tc_threat_file file;
     const tc_status status = tc_threat_file_read(folder, &file, error);
     if (status == TC_OK && file.trial == c->trial) {
-        const size_t length = strlen(c->names);
-        snprintf(c->names + length, sizeof c->names - length, "%s%.100s", length ? ", " : "", file.label);
+        if (!lists(c->names, file.label)) add(c->names, sizeof c->names, file.label); /* a sweep's cells share them */
         note(c, BY_LABEL, c->wanted && !strcmp(c->wanted, file.label), folder);
         const bool named = !strcmp(file.attack, c->wanted ? c->wanted : control);
         note(c, BY_NAME, named == (c->wanted != NULL), folder);
@@ -52,6 +69,10 @@ static tc_status pick(const char *run, choice *c, tc_error *error) {
     if (!*c->names)
         return tc_raise(error, TC_INVALID, "%s: holds no poison of trial %lld; choose another with --trial", run,
                         (long long)c->trial);
+    if (c->found[way] && c->wanted)
+        return tc_raise(error, TC_INVALID,
+                        "%s: %d poisons in trial %lld are '%.64s'; name one's folder in its place: %s", run,
+                        c->found[way], (long long)c->trial, c->wanted, c->folders[way]);
     return tc_raise(error, TC_INVALID, "%s: %s in trial %lld; choose one of %s with --attack LABEL", run,
                     c->found[way] ? "more than one poison" : "no such poison", (long long)c->trial, c->names);
 }
@@ -97,6 +118,7 @@ static tc_status write_all(const tc_arguments *arguments, const char *folder, co
     tc_poison *poison = NULL;
     tc_attacked *attacked = NULL;
     tc_status status = TC_OK;
+    TC_TRY(tc_cli_check_apart(out, dataset->name, error));
     TC_TRY(tc_threat_file_check(file, dataset, error));
     TC_TRY(tc_poison_load(dataset, folder, &poison, error));
     TC_TRY(tc_threat_file_attacked(file, folder, dataset, &attacked, error));
@@ -111,12 +133,15 @@ done:
 }
 
 tc_status tc_cli_data_export(const tc_arguments *arguments, tc_error *error) {
+    const char *out = tc_arguments_value(arguments, "out", "");
     choice c;
     tc_threat_file file = {.trial = 0};
     tc_dataset *dataset = NULL;
     tc_status status = TC_OK;
     TC_TRY(find_poison(arguments, &c, error));
-    TC_TRY(tc_cli_check_output(tc_arguments_value(arguments, "out", ""), error));
+    TC_TRY(tc_cli_check_output(out, error));
+    TC_TRY(tc_export_check_folder(out, tc_arguments_has(arguments, "overwrite"), error));
+    TC_TRY(tc_cli_check_apart(out, c.folder[BY_LABEL], error));
     TC_TRY(tc_threat_file_read(c.folder[BY_LABEL], &file, error));
     TC_TRY(tc_cli_open_data(arguments, file.data, &dataset, error));
     TC_TRY(write_all(arguments, c.folder[BY_LABEL], &file, dataset, error));

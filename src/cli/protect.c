@@ -98,8 +98,9 @@ static tc_status protect(const tc_arguments *arguments, tc_error *error) {
     TC_TRY(read_spec(arguments, &spec, error));
     TC_TRY(check(spec, error));
     TC_TRY(tc_cli_check_output(out, error));
-    TC_TRY(tc_protect_check_folder(out, error));
+    TC_TRY(tc_cli_check_apart(out, arguments->positional[0], error));
     TC_TRY(tc_cli_room(arguments, out, &room, error));
+    TC_TRY(tc_protect_check_folder(out, tc_room_replaces(&room), error));
     tc_cli_catch_signals();
     TC_TRY(tc_protect(arguments->positional[0], spec, (int)size, !tc_arguments_has(arguments, "no-measure"), &room,
                       &hooks, &made, error));

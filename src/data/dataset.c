@@ -54,8 +54,8 @@ tc_status tc_split_allocate(const tc_dataset *dataset, tc_split *split, size_t c
         return tc_raise(error, TC_INVALID,
                         "%s: %zu images of %d×%d×%d; give a split of at least one and at most %llu "
                         "bytes",
-                        dataset->name, count, dataset->height, dataset->width, dataset->channels,
-                        (unsigned long long)TC_SPLIT_BYTES);
+                        *dataset->name ? dataset->name : "dataset", count, dataset->height, dataset->width,
+                        dataset->channels, (unsigned long long)TC_SPLIT_BYTES);
     tc_status status = tc_new(&split->images, count, image, error);
     if (status == TC_OK) status = tc_new(&split->labels, count, sizeof *split->labels, error);
     if (status == TC_OK) split->count = count;
@@ -140,6 +140,15 @@ static tc_status check_options(const char *source, const tc_dataset_options *o, 
                     source, (long long)o->size, (long long)o->train_per_class, (long long)o->test_per_class);
 }
 
+/* Only a folder's images are resized; of every other source the size is what it is. */
+static tc_status check_resized(const tc_dataset *dataset, int64_t size, tc_error *error) {
+    if (!size || (dataset->height == size && dataset->width == size)) return TC_OK;
+    return tc_raise(error, TC_INVALID,
+                    "dataset '%.200s': its images are %d×%d, and size %lld resizes those of a folder (images:FOLDER) "
+                    "only; leave size away",
+                    dataset->name, dataset->height, dataset->width, (long long)size);
+}
+
 static tc_status keep_subset(tc_dataset *dataset, tc_split *split, int64_t per_class, tc_stream stream,
                              tc_error *error) {
     if (!per_class) return TC_OK;
@@ -179,6 +188,7 @@ tc_status tc_dataset_open(const char *source, const tc_dataset_options *options,
         TC_RAISE(TC_INVALID, "dataset '%.60s…': a name of more than 1023 bytes; use a shorter path", source);
     strcpy(made->name, source);
     TC_TRY(readers[row](path, options, made, error));
+    TC_TRY(check_resized(made, options->size, error));
     TC_TRY(check(made, error));
     TC_TRY(tc_complete_class_names(made, error));
     TC_TRY(keep_subset(made, &made->train, options->train_per_class, tc_subset_stream(options, false), error));

@@ -29,7 +29,8 @@ typedef struct tc_dataset {
 } tc_dataset;
 
 typedef struct tc_dataset_options {
-    int64_t size;                            /* resize images of a folder to size × size; 0: all must already agree */
+    int64_t size; /* resize images of a folder to size × size; 0: all must already agree. Of other
+                     sources nothing is resized: 0, or what they have */
     int64_t train_per_class, test_per_class; /* a class-balanced subset (the first of a seeded shuffle); 0: all.
                                                 A generated set makes as many as asked for */
     uint64_t seed;
@@ -55,6 +56,8 @@ const tc_source *tc_sources(void);
 
 /* text := a hash of shape, labels and images: equal for equal contents, whatever the name and the format. */
 void tc_dataset_digest(const tc_dataset *dataset, char text[TC_DIGEST_TEXT]);
+/* The same of `count` test images, in the order of `place`, and their labels. */
+void tc_dataset_digest_tests(const tc_dataset *dataset, const uint32_t *place, size_t count, char text[TC_DIGEST_TEXT]);
 
 /* Some lines for a person: shape, splits, mean and std, images a class. */
 void tc_dataset_describe(const tc_dataset *dataset, FILE *out);
@@ -86,10 +89,10 @@ int tc_largest_change(const uint8_t *a, const uint8_t *b, size_t count);
 int tc_poison_linf(const tc_poison *poison, const tc_dataset *dataset);
 
 /* To a folder: poison.npz (index, images, labels, originals), index.csv and a PNG of each of the first 1,000 poisons
- * and of its original. An earlier poison there is replaced; anything else is refused. */
+ * and of its original. An earlier poison there is replaced; where anything else lies it is refused. */
 tc_status tc_poison_save(const tc_poison *poison, const tc_dataset *dataset, const char *folder, tc_error *error);
-/* What of that folder saving would refuse; makes nothing. */
-tc_status tc_poison_check_folder(const char *folder, tc_error *error);
+/* What of that folder saving would refuse and, unless it may be replaced, an earlier poison; makes nothing. */
+tc_status tc_poison_check_folder(const char *folder, bool replace, tc_error *error);
 /* Back from such a folder (or from a poison.npz), held against the dataset that it was made for. */
 tc_status tc_poison_load(const tc_dataset *dataset, const char *folder, tc_poison **poison, tc_error *error);
 

@@ -16,6 +16,26 @@ const char *const tc_question_names[TC_QUESTION_KINDS + 1] = {"test", "target", 
 
 static const char mark[] = "export.json";
 
+/* In every format. */
+#define NUMBER "[0-9][0-9][0-9][0-9][0-9][0-9]"
+static const char *const written[] = {mark,
+                                      "index.csv",
+                                      "judge.csv",
+                                      "data.npz",
+                                      "judge.npz",
+                                      "data_batch_[1-5].bin",
+                                      "test_batch.bin",
+                                      "batches.meta.txt",
+                                      "judge.bin",
+                                      "judge/" NUMBER ".png",
+                                      "judge/" NUMBER "[0-9].png",
+                                      "train/*/" NUMBER ".png",
+                                      "train/*/" NUMBER "[0-9].png",
+                                      "test/*/" NUMBER ".png",
+                                      "test/*/" NUMBER "[0-9].png",
+                                      NULL};
+static const tc_folder_kind export_folder = {mark, written, NULL};
+
 /* What is written, put together: `poisoned` owns its training split only, `asked` its images and labels. */
 typedef struct export {
     const tc_dataset *clean;
@@ -223,6 +243,10 @@ done:
     return status;
 }
 
+tc_status tc_export_check_folder(const char *folder, bool replace, tc_error *error) {
+    return tc_folder_output_check(folder, &export_folder, replace, error);
+}
+
 tc_status tc_export_write(const tc_dataset *dataset, const tc_poison *poison, const tc_attacked *attacked,
                           const char *format_name, const char *folder, tc_error *error) {
     export e = {.clean = dataset, .poison = poison, .attacked = attacked};
@@ -230,7 +254,7 @@ tc_status tc_export_write(const tc_dataset *dataset, const tc_poison *poison, co
     tc_folder_output output = {.temporary = ""};
     tc_status status = TC_OK;
     TC_TRY(find_format(format_name, &f, error));
-    TC_TRY(tc_folder_output_open(folder, mark, &output, error));
+    TC_TRY(tc_folder_output_open(folder, &export_folder, &output, error));
     TC_TRY(lay_poison(&e, error));
     TC_TRY(line_up_questions(&e, error));
     TC_TRY(tc_name_class_folders(dataset, &e.class_folder, error));

@@ -38,9 +38,12 @@ tc_status tc_attacked_create(const tc_dataset *dataset, const uint32_t *places, 
                              const char *poison, tc_attacked **result, tc_error *error);
 void tc_attacked_free(tc_attacked *attacked);
 
-/* format: "npz", "images" or "cifar10". `folder` is new, empty or an earlier export, which is replaced. */
+/* format: "npz", "images" or "cifar10". `folder` is new, empty or an earlier export, which is replaced
+ * unless anything else lies in it. */
 tc_status tc_export_write(const tc_dataset *dataset, const tc_poison *poison, const tc_attacked *attacked,
                           const char *format, const char *folder, tc_error *error);
+/* What of that folder writing would refuse and, unless it may be replaced, an earlier export; makes nothing. */
+tc_status tc_export_check_folder(const char *folder, bool replace, tc_error *error);
 
 /* ---- the questions, read back ---- */
 

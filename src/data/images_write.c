@@ -80,11 +80,28 @@ done:
     return status;
 }
 
+/* A reader knows the classes by their folders, and refuses an empty one. */
+static tc_status check_classes(const tc_dataset *dataset, tc_error *error) {
+    size_t *counts = NULL; /* [classes] */
+    tc_status status = tc_new(&counts, (size_t)dataset->classes, sizeof *counts, error);
+    if (status != TC_OK) return status;
+    for (size_t i = 0; i < dataset->train.count; i++) counts[dataset->train.labels[i]]++;
+    for (int c = 0; c < dataset->classes && status == TC_OK; c++)
+        if (!counts[c])
+            status = tc_raise(error, TC_INVALID,
+                              "%s: class %d (%s) has no training images, and a folder without pictures is no class: "
+                              "write npz",
+                              dataset->name, c, dataset->class_names[c]);
+    free(counts);
+    return status;
+}
+
 tc_status tc_write_images(const tc_dataset *dataset, const char *path, tc_error *error) {
     tc_status status = TC_OK;
     char(*folder)[TC_CLASS_FOLDER] = NULL;
     if (dataset->channels != 1 && dataset->channels != 3)
         TC_RAISE(TC_INVALID, "%s: %d channels; pictures have 1 or 3: write npz", dataset->name, dataset->channels);
+    TC_TRY(check_classes(dataset, error));
     TC_TRY(tc_name_class_folders(dataset, &folder, error));
     TC_TRY(write_split(dataset, &dataset->train, path, "train", folder, error));
     TC_TRY(write_split(dataset, &dataset->test, path, "test", folder, error));

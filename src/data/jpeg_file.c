@@ -74,12 +74,14 @@ tc_status tc_jpeg_decode(const uint8_t *bytes, size_t size, int channels, const 
     d.jpeg.err = jpeg_std_error(&d.manager);
     d.manager.error_exit = leave;
     d.manager.emit_message = weigh_message;
-    const bool read = survive(&d, bytes, size, channels);
+    const bool read = survive(&d, bytes, size, channels), printed = d.jpeg.num_components == 4;
     jpeg_destroy_decompress(&d.jpeg);
     if (read) return TC_OK;
     free(image->pixels);
     image->pixels = NULL;
     if (d.manager.msg_code == JERR_OUT_OF_MEMORY)
         return tc_raise(error, TC_FAILED, "%s: no memory for its pixels; free some", where);
+    if (d.manager.msg_code == JERR_CONVERSION_NOTIMPL && printed)
+        return tc_raise(error, TC_INVALID, "%s: a CMYK JPEG, made for printing; save the picture as RGB", where);
     return tc_raise(error, TC_INVALID, "%s: the JPEG cannot be read (%s); save the picture again", where, d.message);
 }

@@ -108,15 +108,16 @@ static bool take_shape(parser *p, tc_npy *array) {
 }
 
 /* "<f4", ">i8", "|u1": order, kind, size. */
-static bool understand_type(const char *text, tc_npy_type *type, bool *swapped) {
+static bool understand_type(const char *text, tc_npy *array, bool *swapped) {
     const bool little = *(const uint8_t *)&(const uint16_t){1};
     if (!strchr("<>|=", text[0]) || !text[0]) return false;
     *swapped = text[0] == (little ? '>' : '<');
     const char *code = text + 1;
-    if (!strcmp(code, "b1")) code = "u1";
+    array->truths = !strcmp(code, "b1");
+    if (array->truths) code = "u1";
     for (int i = 0; i < TYPES; i++) {
         if (strcmp(types[i].code, code)) continue;
-        *type = (tc_npy_type)i;
+        array->type = (tc_npy_type)i;
         return true;
     }
     return false;
@@ -151,7 +152,7 @@ static tc_status parse_dictionary(const char *text, size_t length, const char *w
         break;
     }
     if (!seen[0] || !seen[1] || !seen[2]) goto damaged;
-    if (!understand_type(descr, &array->type, &how->swapped))
+    if (!understand_type(descr, array, &how->swapped))
         return tc_raise(error, TC_INVALID, "%s: elements of type '%s' are not read; save it as uint8, int64 or float32",
                         where, descr);
     return TC_OK;

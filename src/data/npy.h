@@ -7,12 +7,13 @@
 
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { TC_NPY_RANK = 8, TC_NPZ_ARRAYS = 64, TC_NPZ_NAME = 64 };
 
 typedef enum tc_npy_type {
-    TC_NPY_U8, /* also bool */
+    TC_NPY_U8, /* also bool, see tc_npy */
     TC_NPY_I8,
     TC_NPY_U16,
     TC_NPY_I16,
@@ -26,6 +27,7 @@ typedef enum tc_npy_type {
 
 typedef struct tc_npy {
     tc_npy_type type;
+    bool truths; /* it was saved as bool: 0 and 1 */
     int rank;
     size_t shape[TC_NPY_RANK]; /* [rank] */
     size_t count;              /* their product */
@@ -55,16 +57,21 @@ typedef struct tc_npz {
     struct {
         char name[TC_NPZ_NAME]; /* without ".npy" */
         tc_npy array;
+        char
+            *unread; /* why it is none that is read here (text, objects, …): said when it is wanted; NULL: it is read */
     } entry[TC_NPZ_ARRAYS];
 } tc_npz;
 
-/* Every array of the archive; anything in it that is no .npy is refused. The archive is large: allocate with tc_new. */
+/* Every array of the archive; anything in it that is no .npy is refused. An array that cannot be read is no error until
+ * somebody wants it. The archive is large: allocate with tc_new. */
 tc_status tc_npz_read(const char *path, tc_npz *npz, tc_error *error);
 /* Stored without compression, in a temporary file that is renamed. */
 tc_status tc_npz_write(const char *path, const tc_npz *npz, tc_error *error);
 void tc_npz_free(tc_npz *npz); /* the arrays and the struct itself; not for borrowed data */
 
-/* The array called `name`, NULL if there is none; …_want raises, and also refuses a rank outside low … high. */
+/* The array called `name`, NULL if there is none that can be read; …_want says why, and also refuses a rank outside
+ * low … high. …_has: there is one by that name, whatever it is. */
+bool tc_npz_has(const tc_npz *npz, const char *name);
 tc_npy *tc_npz_find(tc_npz *npz, const char *name);
 tc_status tc_npz_want(tc_npz *npz, const char *path, const char *name, int low, int high, tc_npy **array,
                       tc_error *error);

@@ -1,6 +1,8 @@
 /* npz.c — a data set as NumPy arrays: x_train and x_test uint8 [n][h][w][c] or [n][h][w], y_train and y_test integers
- * [n] (or [n][1], as Keras has them), and, where there is one, class_names uint8 [classes][64], zero-padded. */
+ * [n] (or [n][1], as Keras has them), and, where there is one, class_names uint8 [classes][64], zero-padded. Other
+ * arrays are left alone, and so is a class_names that holds text or objects. */
 #include "base/file.h"
+#include "base/log.h"
 #include "data/npy.h"
 #include "data/reader.h"
 
@@ -12,8 +14,9 @@ static tc_status read_images(const char *path, const char *name, bool first, tc_
     tc_status status = TC_OK;
     tc_npy *x;
     TC_TRY(tc_npz_want(npz, path, name, 3, 4, &x, error));
-    if (x->type != TC_NPY_U8)
-        TC_RAISE(TC_INVALID, "%s: '%s' is %s; save it as uint8, 0 to 255", path, name, tc_npy_type_name(x->type));
+    if (x->type != TC_NPY_U8 || x->truths)
+        TC_RAISE(TC_INVALID, "%s: '%s' is %s; save it as uint8, 0 to 255", path, name,
+                 x->truths ? "bool" : tc_npy_type_name(x->type));
     const size_t *shape = x->shape, channels = x->rank == 4 ? shape[3] : 1;
     if (shape[1] > 4096 || shape[2] > 4096 || channels > 4)
         TC_RAISE(TC_INVALID, "%s: '%s' has images of %zu×%zu×%zu; at most 4096×4096×4, channels last, are read", path,
@@ -50,6 +53,8 @@ done:
 
 static tc_status read_names(const char *path, tc_npz *npz, tc_dataset *dataset, tc_error *error) {
     const tc_npy *names = tc_npz_find(npz, "class_names");
+    if (!names && tc_npz_has(npz, "class_names"))
+        tc_log_detail("%s: 'class_names' is no uint8 [classes][%d] and is left out", path, TC_CLASS_NAME);
     if (!names) return TC_OK;
     if (names->type != TC_NPY_U8 || names->rank != 2 || names->shape[1] != TC_CLASS_NAME ||
         names->shape[0] < (size_t)dataset->classes || names->shape[0] > 65536)

@@ -49,6 +49,19 @@ static tc_status read_entry(struct archive *zip, const char *path, uint8_t **byt
     return TC_OK;
 }
 
+/* The last entry's array. Text, objects and the like are for others: what is wrong with one is kept for who wants it.
+ */
+static tc_status parse(const char *path, const uint8_t *bytes, size_t size, tc_npz *npz, tc_error *error) {
+    char where[TC_PATH_SIZE + TC_NPZ_NAME];
+    tc_error why = {.message = ""};
+    const int last = npz->count - 1;
+    snprintf(where, sizeof where, "%s: %s", path, npz->entry[last].name);
+    const tc_status status = tc_npy_parse(bytes, size, where, &npz->entry[last].array, &why);
+    if (status == TC_INVALID) npz->entry[last].unread = strdup(why.message);
+    if (status == TC_OK || npz->entry[last].unread) return TC_OK;
+    return tc_raise(error, status == TC_INVALID ? TC_FAILED : status, "%s", why.message);
+}
+
 static tc_status take_entry(struct archive *zip, struct archive_entry *entry, const char *path, tc_npz *npz,
                             tc_error *error) {
     const char *name = archive_entry_pathname(entry);
@@ -61,15 +74,21 @@ static tc_status take_entry(struct archive *zip, struct archive_entry *entry, co
     tc_status status = TC_OK;
     uint8_t *bytes = NULL;
     size_t size = 0;
-    char where[TC_PATH_SIZE + TC_NPZ_NAME];
-    snprintf(where, sizeof where, "%s: %.*s", path, (int)length - 4, name);
     TC_TRY(read_entry(zip, path, &bytes, &size, error));
-    TC_TRY(tc_npy_parse(bytes, size, where, &npz->entry[npz->count].array, error));
     memcpy(npz->entry[npz->count].name, name, length - 4);
     npz->entry[npz->count++].name[length - 4] = 0;
+    TC_TRY(parse(path, bytes, size, npz, error));
 done:
     free(bytes);
     return status;
+}
+
+static void empty(tc_npz *npz) {
+    for (int i = 0; i < npz->count; i++) {
+        tc_npy_free(&npz->entry[i].array);
+        free(npz->entry[i].unread);
+    }
+    npz->count = 0;
 }
 
 tc_status tc_npz_read(const char *path, tc_npz *npz, tc_error *error) {
@@ -90,27 +109,36 @@ tc_status tc_npz_read(const char *path, tc_npz *npz, tc_error *error) {
     }
 done:
     archive_read_free(zip);
-    if (status != TC_OK)
-        for (int i = 0; i < npz->count; i++) tc_npy_free(&npz->entry[i].array);
-    if (status != TC_OK) npz->count = 0;
+    if (status != TC_OK) empty(npz);
     return status;
 }
 
 void tc_npz_free(tc_npz *npz) {
     if (!npz) return;
-    for (int i = 0; i < npz->count; i++) tc_npy_free(&npz->entry[i].array);
+    empty(npz);
     free(npz);
 }
 
-tc_npy *tc_npz_find(tc_npz *npz, const char *name) {
+static int place_of(const tc_npz *npz, const char *name) {
     for (int i = 0; i < npz->count; i++)
-        if (!strcmp(npz->entry[i].name, name)) return &npz->entry[i].array;
-    return NULL;
+        if (!strcmp(npz->entry[i].name, name)) return i;
+    return -1;
+}
+
+bool tc_npz_has(const tc_npz *npz, const char *name) {
+    return place_of(npz, name) >= 0;
+}
+
+tc_npy *tc_npz_find(tc_npz *npz, const char *name) {
+    const int place = place_of(npz, name);
+    return place < 0 || npz->entry[place].unread ? NULL : &npz->entry[place].array;
 }
 
 tc_status tc_npz_want(tc_npz *npz, const char *path, const char *name, int low, int high, tc_npy **array,
                       tc_error *error) {
+    const int place = place_of(npz, name);
     *array = tc_npz_find(npz, name);
+    if (place >= 0 && !*array) return tc_raise(error, TC_INVALID, "%s", npz->entry[place].unread);
     if (!*array) return tc_raise(error, TC_INVALID, "%s: no array '%s' in it; save it under that name", path, name);
     if ((*array)->rank >= low && (*array)->rank <= high) return TC_OK;
     return tc_raise(error, TC_INVALID, "%s: '%s' has %d dimensions instead of %d; reshape it", path, name,

@@ -16,6 +16,13 @@
 
 static const char archive_name[] = "poison.npz";
 
+/* With what a study and `tocsin craft` add to it (experiment/run/study.c, experiment/trial/threat_file.c). */
+#define NUMBER "[0-9][0-9][0-9][0-9][0-9][0-9]"
+static const char *const written[] = {archive_name,        "index.csv",   NUMBER "-poison.png", NUMBER "-original.png",
+                                      "threat.json",       "trigger.png", "triggered.npz",      "triggered-[0-9]*.png",
+                                      "target-[0-9]*.png", NULL};
+static const tc_folder_kind poison_folder = {archive_name, written, NULL};
+
 /* An un-targeted attack may change all of 50,000 images; nobody looks at so many files. */
 enum { MOST_PICTURES = 1000, FINGERPRINT = 8 };
 
@@ -122,8 +129,8 @@ done:
     return status;
 }
 
-tc_status tc_poison_check_folder(const char *folder, tc_error *error) {
-    return tc_folder_output_check(folder, archive_name, error);
+tc_status tc_poison_check_folder(const char *folder, bool replace, tc_error *error) {
+    return tc_folder_output_check(folder, &poison_folder, replace, error);
 }
 
 tc_status tc_poison_save(const tc_poison *poison, const tc_dataset *dataset, const char *folder, tc_error *error) {
@@ -135,7 +142,7 @@ tc_status tc_poison_save(const tc_poison *poison, const tc_dataset *dataset, con
     TC_TRY(tc_new(&originals, poison->replaced, bytes, error));
     for (size_t i = 0; i < poison->replaced; i++)
         memcpy(originals + i * bytes, dataset->train.images + poison->index[i] * bytes, bytes);
-    TC_TRY(tc_folder_output_open(folder, archive_name, &output, error));
+    TC_TRY(tc_folder_output_open(folder, &poison_folder, &output, error));
     TC_TRY(write_arrays(poison, dataset, originals, output.temporary, error));
     TC_TRY(write_table(poison, dataset, originals, output.temporary, error));
     TC_TRY(tc_folder_output_commit(&output, error));
@@ -195,7 +202,7 @@ static tc_status check_originals(const tc_poison *poison, const tc_dataset *data
 static tc_status want_prints(tc_npz *npz, const char *path, size_t replaced, const uint8_t **prints, tc_error *error) {
     tc_npy *array;
     *prints = NULL;
-    if (!tc_npz_find(npz, "fingerprints")) return TC_OK;
+    if (!tc_npz_has(npz, "fingerprints")) return TC_OK;
     const tc_status status = tc_npz_want(npz, path, "fingerprints", 2, 2, &array, error);
     if (status != TC_OK) return status;
     if (array->type != TC_NPY_U8 || array->shape[0] != replaced || array->shape[1] != FINGERPRINT)

@@ -137,13 +137,14 @@ done:
 static tc_status read_npz(const char *path, const tc_questions *q, int32_t *answer, tc_error *error) {
     tc_status status = TC_OK;
     tc_npz *npz = NULL;
+    tc_npy *array;
     TC_TRY(tc_new(&npz, 1, sizeof *npz, error));
     TC_TRY(tc_npz_read(path, npz, error));
-    tc_npy *predictions = tc_npz_find(npz, "predictions"), *logits = tc_npz_find(npz, "logits");
-    if (!predictions == !logits)
+    const bool predictions = tc_npz_has(npz, "predictions");
+    if (predictions == tc_npz_has(npz, "logits"))
         TC_RAISE(TC_INVALID, "%s: must hold either 'predictions' or 'logits'; save one of them", path);
-    TC_TRY(predictions ? take_predictions(path, predictions, q, answer, error)
-                       : take_logits(path, logits, q, answer, error));
+    TC_TRY(tc_npz_want(npz, path, predictions ? "predictions" : "logits", 0, TC_NPY_RANK, &array, error));
+    TC_TRY((predictions ? take_predictions : take_logits)(path, array, q, answer, error));
 done:
     tc_npz_free(npz);
     return status;

@@ -218,26 +218,62 @@ static void put_in(const tc_folder_output *output, const char *name, const char 
     assert_int_equal(tc_file_put(path, text, strlen(text), &error), TC_OK);
 }
 
+static const char *const patterns[] = {"mark", "list.csv", "*/[0-9].png", NULL};
+static const tc_folder_kind marked = {"mark", patterns, "list.csv"};
+
 static void replaces_whole_folders(void **state) {
     (void)state;
     tc_folder_output output;
     for (int round = 0; round < 2; round++) { /* new, then over the earlier one */
-        assert_int_equal(tc_folder_output_open(at("deep/out/"), "mark", &output, &error), TC_OK);
+        assert_int_equal(tc_folder_output_open(at("deep/out/"), &marked, &output, &error), TC_OK);
         put_in(&output, "mark", round ? "second" : "first");
         assert_int_equal(tc_folder_output_commit(&output, &error), TC_OK);
         assert_holds(at("deep/out/mark"), round ? "second" : "first");
         assert_int_equal(count_names(at("deep")), 1);
     }
     assert_int_equal(tc_folder_output_open(at("deep/out"), NULL, &output, &error), TC_INVALID);
-    assert_int_equal(tc_folder_output_open(at("deep"), "mark", &output, &error), TC_INVALID);
+    assert_int_equal(tc_folder_output_open(at("deep"), &marked, &output, &error), TC_INVALID);
     assert_non_null(strstr(error.message, "holds other files"));
     assert_int_equal(tc_folder_output_open(at("deep/out/mark"), NULL, &output, &error), TC_INVALID);
-    assert_int_equal(tc_folder_output_open(at("deep/out"), "mark", &output, &error), TC_OK);
+    assert_int_equal(tc_folder_output_open(at("deep/out"), &marked, &output, &error), TC_OK);
     put_in(&output, "mark", "third");
     tc_folder_output_abandon(&output);
     assert_holds(at("deep/out/mark"), "second");
     assert_int_equal(count_names(at("deep")), 1);
     tc_folder_remove(at("deep"), &error);
+}
+
+/* By patterns and by the listing what was written is known; one file of somebody else's, wherever, keeps it all. */
+static void replaces_nothing_of_others(void **state) {
+    (void)state;
+    static const char *const own[] = {"out/a/1.png", "out/b/x y.png", "out/c/,.png", "out/c/\"", "out/plain"};
+    static const char *const theirs[] = {"out/notes.txt", "out/a/10.png", "out/b/c/1.png", "out/.hidden",
+                                         "out/b/x",       "out/c/file",   "out/name"};
+    static const char listing[] =
+        "name,class\n\"b/x y.png\",\"b\"\nplain,\"\n\"\n\"c/\"\"\",c\n\"c/,.png\",\"c\"\n\"c/file\n";
+    tc_folder_output output;
+    tc_folder_make(at("out/a/empty"), &error);
+    tc_folder_make(at("out/b/c"), &error);
+    tc_folder_make(at("out/c"), &error);
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++) tc_file_put(at(own[i]), "", 0, &error);
+    tc_file_put(at("out/list.csv"), listing, sizeof listing - 1, &error);
+    assert_int_equal(tc_folder_output_check(at("out"), &marked, true, &error), TC_INVALID); /* not finished */
+    tc_file_put(at("out/mark"), "", 0, &error);
+    assert_int_equal(tc_folder_output_check(at("out/"), &marked, true, &error), TC_OK);
+    assert_int_equal(tc_folder_output_check(at("out"), &marked, false, &error), TC_INVALID);
+    assert_non_null(strstr(error.message, "holds an earlier result; choose another place, or --overwrite"));
+    for (size_t i = 0; i < sizeof theirs / sizeof *theirs; i++) {
+        tc_file_put(at(theirs[i]), "", 0, &error);
+        assert_int_equal(tc_folder_output_check(at("out"), &marked, true, &error), TC_INVALID);
+        assert_non_null(strstr(error.message, theirs[i] + 4));
+        assert_int_equal(tc_folder_output_open(at("out"), &marked, &output, &error), TC_INVALID);
+        unlink(at(theirs[i]));
+    }
+    symlink("/", at("out/b/1.pn"));
+    assert_int_equal(tc_folder_output_check(at("out"), &marked, true, &error), TC_INVALID); /* and not followed */
+    unlink(at("out/b/1.pn"));
+    assert_int_equal(tc_folder_output_check(at("out"), &marked, true, &error), TC_OK);
+    tc_folder_remove(at("out"), &error);
 }
 
 static void refuses_overlong_paths(void **state) {
@@ -273,6 +309,7 @@ int main(void) {
         cmocka_unit_test(makes_and_lists_folders),
         cmocka_unit_test(refuses_a_folder_it_may_not_write),
         cmocka_unit_test(replaces_whole_folders),
+        cmocka_unit_test(replaces_nothing_of_others),
         cmocka_unit_test(refuses_overlong_paths),
     };
     return cmocka_run_group_tests(tests, make_root, remove_root);

@@ -53,10 +53,20 @@ holds 'a surrogate' "$tocsin" train $glyphs --network surrogate --set surrogate.
 start=$(now)
 holds 'craft undisturbed' "$tocsin" craft $matching --surrogate w.safetensors --out whole --quiet
 undisturbed=$(($(now) - start))
-holds 'craft where an earlier poison is' "$tocsin" craft $matching --surrogate w.safetensors --out whole --quiet --resume
+for how in '' --resume; do # what is finished is not gone on with
+    refuse 2 'whole: holds an earlier result; choose another place, or --overwrite' craft $matching --surrogate w.safetensors --out whole $how
+done
+echo mine >whole/notes.txt
+refuse 2 'whole: holds notes.txt, which is no part of an earlier result; take it out, or choose another place' \
+    craft $matching --surrogate w.safetensors --out whole --overwrite
+rm whole/notes.txt
+holds 'craft where an earlier poison is' "$tocsin" craft $matching --surrogate w.safetensors --out whole --quiet --overwrite
 same 'the same again' whole whole
 
-attempt() { exec "$tocsin" craft $matching --surrogate w.safetensors --out killed --resume --quiet; }
+attempt() { # it may have been killed after it was done
+    [ ! -e killed/threat.json ] || [ -e killed.checkpoint ] || exit 0
+    exec "$tocsin" craft $matching --surrogate w.safetensors --out killed --resume --quiet
+}
 look() { :; }
 forget() { rm -rf killed killed.checkpoint; }
 battered 3 $undisturbed

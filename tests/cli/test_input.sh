@@ -100,6 +100,25 @@ refuse_like 2 '' data convert glyphs --format npz --out good-images
 refuse_like 2 '' data convert glyphs --format idx --out good-images
 refuse_like 2 '' bench nothing-of-that-name --json file/b
 
+# what is read is not written over
+cp "$spec" own.yaml
+refuse 2 '--out: own.yaml is where own.yaml is read from; name another place' train own.yaml --out own.yaml
+refuse 2 '--out: ./good-npz is where npz:good-npz is read from; name another place' \
+    train --set dataset.source=npz:good-npz --set victim.model=mlp --set surrogate.model=mlp --out ./good-npz
+refuse 2 '--out: good-npz is where npz:good-npz is read from; name another place' data convert npz:good-npz --set train_per_class=1 --format npz --out good-npz
+refuse 2 '--out: w.safetensors is where w.safetensors is read from; name another place' \
+    derive --model lenet --weights w.safetensors --batch good-npz --out w.safetensors
+refuse 2 '--out: good-npz is where good-npz is read from; name another place' derive --model lenet --weights w.safetensors --batch good-npz --out good-npz
+
+# nor is what somebody else has put where a study's results go
+for name in report.html results.csv spec.resolved.yaml; do
+    mkdir theirs
+    echo mine >theirs/$name
+    refuse 2 "--out: theirs holds a $name, which a run would write over; move it, choose another folder or --overwrite" run "$spec" --out theirs
+    refuse 2 '--resume: theirs holds results but no run.db to go on from; --overwrite it' run "$spec" --out theirs --resume
+    rm -r theirs
+done
+
 # a disk that takes no more: standard output first, then files (a limit on their size needs no root)
 checks=$((checks + 1))
 for command in 'list attacks --json' 'data info glyphs' "evaluate $spec --weights w.safetensors" "evaluate $spec --weights w.safetensors --json"; do

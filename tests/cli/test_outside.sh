@@ -12,7 +12,14 @@ for format in npz images; do
 done
 holds 'a poison folder by itself' "$tocsin" data export run/poisons/1-0 --format npz --out again
 for file in data.npz judge.npz index.csv judge.csv; do holds "the same $file" cmp npz/$file again/$file; done
-holds 'an earlier export is replaced' "$tocsin" data export run --attack 'SAPA <worst>' --format npz --out again
+refuse 2 'again: holds an earlier result; choose another place, or --overwrite' data export run --attack 'SAPA <worst>' --format npz --out again
+echo mine >again/answers.npz
+refuse 2 'again: holds answers.npz, which is no part of an earlier result; take it out, or choose another place' \
+    data export run --attack 'SAPA <worst>' --format npz --out again --overwrite
+rm again/answers.npz
+holds 'an earlier export is replaced' "$tocsin" data export run --attack 'SAPA <worst>' --format npz --out again --overwrite
+holds 'in whatever format' "$tocsin" data export run --attack gradient-matching --format npz --out images --overwrite
+holds 'and back' "$tocsin" data export run --attack gradient-matching --format images --out images --overwrite
 cmp -s npz/data.npz again/data.npz && fail 'another attack gives the same data'
 [ "$(wc -l <npz/index.csv)" = 7 ] || fail 'six changed samples'
 [ "$(grep -c ',test,' npz/judge.csv)" = 40 ] && [ "$(grep -c ',target,' npz/judge.csv)" = 2 ] || fail 'questions'
@@ -60,12 +67,63 @@ refuse 2 "npz: holds neither poisons/ nor threat.json; name a run's or a poison'
 refuse 2 "format 'idx': not known; use npz, images or cifar10" data export run/poisons/1-0 --format idx --out new
 refuse 2 'glyphs: 28×28×1, 10 classes; cifar10 holds 32×32×3 and 10: write npz or images' \
     data export run/poisons/1-0 --format cifar10 --out new
+refuse 2 '--out: again is where npz:again/data.npz is read from; name another place' \
+    data export run/poisons/1-0 --set source=npz:again/data.npz --format npz --out again --overwrite
 refuse 2 'run: holds other files already; remove it or choose another place' data export run/poisons/1-0 --format npz --out run
 "$tocsin" data export run/poisons/2-0 --set source=npz:again/data.npz --set train_per_class=0 --set test_per_class=0 \
     --format npz --out new 2>err.txt
 [ $? = 2 ] && grep -q '^tocsin: run/poisons/2-0/poison.npz: training image .* is not the one that was poisoned' err.txt ||
     { fail 'other data than the poison was made for'; cat err.txt; }
 [ -e new ] && fail 'something is left of a refused export'
+
+# the same place in another test set is another image: neither exported nor judged
+holds 'more test images than are used' "$tocsin" data convert glyphs --set train_per_class=12 --set test_per_class=8 --format npz --out more.npz
+holds 'others altogether' "$tocsin" data convert npz:more.npz --set test_per_class=7 --set seed=5 --format npz --out others.npz
+networks='--set surrogate.model=logreg --set victim.model=logreg'
+few="$networks --set dataset.source=npz:more.npz --set dataset.test_per_class=4"
+for set in train test; do # the same training images, whatever is said of the others
+    holds "craft for $set" "$tocsin" craft $few --set attacks.1.name=random-noise --set threat.ratio=0.02 --out for-$set --quiet
+done
+holds 'a network' "$tocsin" train $few --set victim.train.epochs=1 --out w.safetensors --quiet
+holds 'judged by what it was made for' "$tocsin" evaluate $few --weights w.safetensors --poison for-test --quiet
+made_for='set the dataset to what it was then: source=npz:more.npz, size=0, train_per_class=0, test_per_class=4, seed=0'
+refuse 2 "for-test/threat.json: the test images of npz:more.npz are not those that the poison was made for; $made_for" \
+    evaluate $few --set dataset.test_per_class=0 --weights w.safetensors --poison for-test
+refuse 2 "for-test/threat.json: the test images of npz:more.npz are not those that the poison was made for; $made_for" \
+    data export for-test --set test_per_class=0 --format npz --out new
+refuse 2 "for-test/threat.json: the test images of npz:others.npz are not those that the poison was made for; $made_for" \
+    evaluate $few --set dataset.source=npz:others.npz --weights w.safetensors --poison for-test
+# from before the images' digest was kept: their class is
+cat >older.py <<'END'
+import json, sys
+threat = json.load(open("for-test/threat.json"))
+assert len(threat.pop("targets_sha256")) == 64
+threat["target_class"] = (threat["target_class"] + int(sys.argv[1])) % 10
+json.dump(threat, open("for-train/threat.json", "w"))
+END
+python3 older.py 0
+holds 'an older one' "$tocsin" evaluate $few --weights w.safetensors --poison for-train --quiet
+python3 older.py 1
+refuse 2 "for-train/threat.json: the test images of npz:more.npz are not those that the poison was made for; $made_for" \
+    evaluate $few --weights w.safetensors --poison for-train
+# nor with other training images than it was made of
+cp for-test/threat.json for-train/threat.json
+refuse_like 2 'for-train/poison.npz: training image ' evaluate $few --set dataset.train_per_class=11 --weights w.safetensors --poison for-train
+
+# a sweep has several of one label: they are told apart by their folders
+cat >swept.yaml <<END
+extends: $spec
+trials: 1
+attacks:
+  - {name: random-noise, label: noise}
+sweep:
+  grid: {threat.ratio: [0.02, 0.05]}
+END
+holds 'a sweep' "$tocsin" run swept.yaml --out swept --quiet --set surrogate.train.epochs=1 --set victim.train.epochs=1
+refuse 2 "swept: 2 poisons in trial 0 are 'noise'; name one's folder in its place: swept/poisons/0-0, swept/poisons/1-0" \
+    data export swept --attack noise --format npz --out new
+refuse 2 "swept: no such poison in trial 0; choose one of noise with --attack LABEL" data export swept --attack quiet --format npz --out new
+holds 'one of them' "$tocsin" data export swept/poisons/1-0 --format npz --out one --quiet
 
 # fetching: what goes wrong before anybody is asked
 refuse 2 "data fetch: 'cifar-10' is not known; did you mean cifar10?" data fetch cifar-10

@@ -28,6 +28,8 @@ python3 -c 'import json; d = json.load(open("out.txt")); assert d["train"] == 50
 holds 'convert' "$tocsin" data convert glyphs --set train_per_class=5 --set test_per_class=2 --format idx --out converted
 holds 'read what was converted' "$tocsin" data info idx:converted --json
 python3 -c 'import json; d = json.load(open("out.txt")); assert d["train"] == 50 and d["test"] == 20' || fail 'converted data'
+refuse 2 'data: convert takes no --json; leave it away' data convert glyphs --format idx --out c --json
+refuse 2 'data: info takes no --format; leave it away' data info glyphs --format idx
 refuse 2 "--set: dataset.sise: unknown key; did you mean 'size'?" data info glyphs --set sise=3
 
 # what is refused

@@ -87,7 +87,16 @@ END
 holds 'what it wrote' python3 protected.py
 cp -r kept before
 # shellcheck disable=SC2086
-holds 'protect again' "$tocsin" protect given --out kept --epsilon 6 --method error-min $quick --set attacks.1.epochs=2
+refuse 2 'kept: holds an earlier result; choose another place, or --overwrite' protect given --out kept --method separable --no-measure $quick
+touch kept/train/photo.png # which index.csv does not name
+# shellcheck disable=SC2086
+refuse 2 'kept: holds train/photo.png, which is no part of an earlier result; take it out, or choose another place' \
+    protect given --out kept --method separable --no-measure --overwrite $quick
+rm kept/train/photo.png
+# shellcheck disable=SC2086
+refuse 2 '--out: kept is where kept is read from; name another place' protect kept --out kept --method separable --no-measure --overwrite $quick
+# shellcheck disable=SC2086
+holds 'protect again' "$tocsin" protect given --out kept --epsilon 6 --method error-min $quick --set attacks.1.epochs=2 --overwrite
 first=$(cd kept && find . -name '*.png' | sort | head -n 1)
 holds 'the same pictures' cmp "before/$first" "kept/$first"
 # shellcheck disable=SC2086
@@ -102,6 +111,7 @@ for name in ("cat", "dog"):
         w, h = 20 + 3 * i, 34 - 2 * i
         rows = b"".join(b"\0" + bytes(random.randrange(256) for _ in range(3 * w)) for _ in range(h))
         open(f"sizes/{name}/{i}.png", "wb").write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", w, h, 8, 2, 0, 0, 0))
+                                                  + chunk(b"gAMA", struct.pack(">I", 100000)) # for viewers, who may change the values
                                                   + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
 END
 python3 sizes.py
@@ -138,6 +148,22 @@ holds 'each within the budget at its own size' python3 compare.py
 # shellcheck disable=SC2086
 refuse 2 'sizes: pictures of different sizes, and this noise does not survive resizing; bring them to one size first, or choose another method' \
     protect sizes --out other --method autoregressive --no-measure $quick
+cat >transparent.py <<'END'
+import os, shutil, struct, zlib
+shutil.copytree("sizes", "seen-through")
+def chunk(kind, data): return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+for name, alpha in ("opaque", 255), ("through", 128):
+    rows = b"".join(b"\0" + bytes((71, 81, 71, alpha)) * 9 for _ in range(9))
+    open(f"seen-through/dog/{name}.png", "wb").write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 9, 9, 8, 6, 0, 0, 0))
+                                                   + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+END
+python3 transparent.py
+# shellcheck disable=SC2086
+refuse 2 'seen-through/dog/through.png: is transparent in places; save the picture without transparency' \
+    protect seen-through --out other --size 24 --method separable --no-measure $quick
+rm seen-through/dog/through.png
+# shellcheck disable=SC2086
+holds 'alpha that hides nothing' "$tocsin" protect seen-through --out unseen --size 24 --method separable --no-measure --quiet $quick
 mkdir precious && echo mine >precious/letter
 refuse 2 'protect: --out is missing; write --out DIR' protect given
 refuse 2 'protect: --epsilon is 0; must be 1 … 64, of 255' protect given --out other --epsilon 0

@@ -95,6 +95,28 @@ static void a_hundred_classes_stay(void **state) {
     tc_dataset_free(again);
 }
 
+/* Labels 0, 5, 10, 15: what a folder of pictures has no word for; an NPZ has. A class without test images it has. */
+static void classes_without_images_are_no_folders(void **state) {
+    (void)state;
+    tc_dataset *d = helper_dataset(7, 3, 16, 32, 8), *again;
+    for (size_t i = 0; i < 32; i++) d->train.labels[i] = (int32_t)(i % 4 * 5);
+    for (size_t i = 0; i < 8; i++) d->test.labels[i] = (int32_t)(i % 2 * 5);
+    assert_int_equal(tc_dataset_write(d, "images", helper_at("", "gaps"), &error), TC_INVALID);
+    assert_non_null(strstr(error.message, "class 1 (class b) has no training images"));
+    assert_false(tc_folder_exists(helper_at("", "gaps")));
+    helper_ok(tc_dataset_write(d, "npz", helper_at("", "gaps.npz"), &error), &error);
+    helper_ok(tc_dataset_open(helper_at("npz:", "gaps.npz"), NULL, &again, &error), &error);
+    helper_assert_same(d, again);
+    tc_dataset_free(again);
+    d->classes = 4;
+    for (size_t i = 0; i < 32; i++) d->train.labels[i] = (int32_t)(i / 8); /* class by class, as they come back */
+    for (size_t i = 0; i < 8; i++) d->test.labels[i] = (int32_t)(i / 4);
+    again = through(d, 1, "gaps");
+    helper_assert_same(d, again);
+    tc_dataset_free(again);
+    tc_dataset_free(d);
+}
+
 /* ---- JPEG ---- */
 
 static void write_jpeg(const char *path, int seed) {
@@ -158,6 +180,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(colour_goes_through_every_format),
         cmocka_unit_test(other_sizes_go_through_those_that_take_them),
+        cmocka_unit_test(classes_without_images_are_no_folders),
         cmocka_unit_test(a_hundred_classes_stay),
         cmocka_unit_test(jpegs_are_decoded_once),
     };

@@ -8,6 +8,15 @@
 
 static tc_error error;
 
+static void an_empty_split_has_a_name(void **state) {
+    (void)state;
+    const tc_dataset nameless = {.height = 32, .width = 32, .channels = 3, .classes = 2};
+    tc_split split = {0};
+    assert_int_equal(tc_split_allocate(&nameless, &split, 0, &error), TC_INVALID);
+    assert_non_null(strstr(error.message, "dataset: 0 images of 32×32×3; give a split of at least one"));
+    assert_true(strstr(error.message, "dataset: ") == error.message);
+}
+
 static void names_the_nearest_source(void **state) {
     (void)state;
     helper_refuses("shape10", "did you mean shapes10?");
@@ -32,6 +41,19 @@ static void refuses_options_out_of_range(void **state) {
         {.size = -1}, {.size = 5000}, {.train_per_class = -1}, {.test_per_class = -5}, {.train_per_class = 2000000}};
     tc_dataset *d;
     for (int i = 0; i < 5; i++) assert_int_equal(tc_dataset_open("glyphs", &wrong[i], &d, &error), TC_INVALID);
+}
+
+static void refuses_a_size_that_would_do_nothing(void **state) {
+    (void)state;
+    const tc_dataset_options small = {.size = 16}, own = {.size = 28, .train_per_class = 1, .test_per_class = 1};
+    tc_dataset *d = helper_dataset(8, 3, 2, 6, 4);
+    helper_ok(tc_dataset_write(d, "npz", helper_at("", "sized.npz"), &error), &error);
+    tc_dataset_free(d);
+    assert_int_equal(tc_dataset_open(helper_at("npz:", "sized.npz"), &small, &d, &error), TC_INVALID);
+    assert_non_null(strstr(error.message, "its images are 8×8, and size 16 resizes those of a folder"));
+    assert_int_equal(tc_dataset_open("glyphs", &small, &d, &error), TC_INVALID);
+    helper_ok(tc_dataset_open("glyphs", &own, &d, &error), &error);
+    tc_dataset_free(d);
 }
 
 static void measures_mean_and_deviation(void **state) {
@@ -239,7 +261,9 @@ static void digests_tell_contents(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_the_nearest_source),
+        cmocka_unit_test(an_empty_split_has_a_name),
         cmocka_unit_test(refuses_options_out_of_range),
+        cmocka_unit_test(refuses_a_size_that_would_do_nothing),
         cmocka_unit_test(measures_mean_and_deviation),
         cmocka_unit_test(takes_balanced_nested_subsets),
         cmocka_unit_test(subsets_before_or_after_decoding_agree),

@@ -50,7 +50,7 @@ static void png_returns_what_was_written(void **state) {
         helper_ok(tc_image_decode(bytes, size, channels, "x", &again, &error), &error);
         assert_int_equal(again.height, 7);
         assert_int_equal(again.width, 11);
-        if (channels % 2) assert_memory_equal(again.pixels, image.pixels, (size_t)(7 * 11 * channels));
+        assert_memory_equal(again.pixels, image.pixels, (size_t)(7 * 11 * channels));
         free(bytes);
         free(again.pixels);
         free(image.pixels);
@@ -82,21 +82,132 @@ static void converts_as_asked(void **state) {
     free(grey.pixels);
 }
 
-static void reads_sixteen_bits_as_eight(void **state) {
-    (void)state;
+/* ---- samples as they are stored ---- */
+
+typedef struct stored {
+    int colour, depth; /* PNG's colour type, bits a sample */
+    bool interlaced;
+    int width, height;
+    const uint8_t *rows;       /* packed, one row behind the other */
+    const png_color *palette;  /* [4], NULL: none */
+    const uint8_t *alphas;     /* [3] of the palette, NULL: none */
+    const png_color_16 *clear; /* the colour that is transparent, NULL: none */
+    bool profiled;             /* with a gamma of 1: a viewer would change the values */
+} stored;
+
+typedef struct sink {
+    uint8_t bytes[8192];
+    size_t size;
+} sink;
+
+static void put(png_structp png, png_bytep bytes, size_t size) {
+    sink *to = png_get_io_ptr(png);
+    assert_true(to->size + size <= sizeof to->bytes);
+    memcpy(to->bytes + to->size, bytes, size);
+    to->size += size;
+}
+
+static void store(const stored *s, sink *to) {
+    static const int channels[] = {1, 0, 3, 1, 2, 0, 4};
+    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
+    png_infop info = png_create_info_struct(png);
+    const int row = (s->width * s->depth * channels[s->colour] + 7) / 8;
+    to->size = 0;
+    png_set_write_fn(png, to, put, NULL);
+    png_set_IHDR(png, info, (png_uint_32)s->width, (png_uint_32)s->height, s->depth, s->colour,
+                 s->interlaced ? PNG_INTERLACE_ADAM7 : PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
+                 PNG_FILTER_TYPE_DEFAULT);
+    if (s->profiled) png_set_gAMA(png, info, 1.0);
+    if (s->palette) png_set_PLTE(png, info, s->palette, 4);
+    if (s->alphas || s->clear) png_set_tRNS(png, info, s->alphas, s->alphas ? 3 : 0, s->clear);
+    png_write_info(png, info);
+    for (int pass = s->interlaced ? png_set_interlace_handling(png) : 1; pass; pass--)
+        for (int y = 0; y < s->height; y++) png_write_row(png, s->rows + y * row);
+    png_write_end(png, info);
+    png_destroy_write_struct(&png, &info);
+}
+
+static void expect_pixels(const stored *s, int asked, int channels, const uint8_t *pixels) {
+    static sink file;
     tc_image image;
-    uint16_t deep[4] = {0, 0x8080, 0xffff, 0x4040};
-    uint8_t *bytes = malloc(1000);
-    png_alloc_size_t size = 1000;
-    png_image png = {.version = PNG_IMAGE_VERSION, .width = 2, .height = 2, .format = PNG_FORMAT_LINEAR_Y};
-    png.flags = PNG_IMAGE_FLAG_COLORSPACE_NOT_sRGB;
-    assert_true(png_image_write_to_memory(&png, bytes, &size, 0, deep, 0, NULL));
-    helper_ok(tc_image_decode(bytes, size, 0, "x", &image, &error), &error);
-    assert_int_equal(image.pixels[0], 0);
-    assert_int_equal(image.pixels[2], 255);
-    assert_true(image.pixels[3] > 0x30 && image.pixels[3] < image.pixels[1]);
+    store(s, &file);
+    helper_ok(tc_image_decode(file.bytes, file.size, asked, "x", &image, &error), &error);
+    assert_int_equal(image.height, s->height);
+    assert_int_equal(image.width, s->width);
+    assert_int_equal(image.channels, channels);
+    assert_memory_equal(image.pixels, pixels, (size_t)(s->height * s->width * channels));
     free(image.pixels);
-    free(bytes);
+}
+
+static const uint8_t seen_through[] = {71, 81, 71, 128, 10, 20, 30, 0}, grey_through[] = {71, 128, 9, 0};
+static const png_color four[] = {{1, 2, 3}, {40, 50, 60}, {255, 0, 7}, {90, 91, 92}};
+static const uint8_t alphas[] = {0, 100, 255}, indices[] = {0x1b}; /* 0, 1, 2, 3 in two bits each */
+static const uint8_t deep[] = {0, 127, 0x12, 0x34, 0xff, 0xff};    /* 127/65535 is less than half a step of 255 */
+static const png_color_16 key = {.red = 71, .green = 81, .blue = 71, .gray = 71};
+
+/* As PIL's convert("RGB") and its plain open see them. */
+static void reads_samples_as_they_are_stored(void **state) {
+    (void)state;
+    static const struct {
+        stored file;
+        int asked, channels;
+        uint8_t pixels[16];
+    } cases[] = {
+        {{6, 8, false, 2, 1, seen_through, NULL, NULL, NULL, false}, 0, 3, {71, 81, 71, 10, 20, 30}},
+        {{6, 8, false, 2, 1, seen_through, NULL, NULL, NULL, true}, 3, 3, {71, 81, 71, 10, 20, 30}},
+        {{6, 8, false, 2, 1, seen_through, NULL, NULL, NULL, true}, 4, 4, {71, 81, 71, 128, 10, 20, 30, 0}},
+        {{2, 8, false, 2, 1, seen_through, NULL, NULL, &key, true}, 0, 3, {71, 81, 71, 128, 10, 20}},
+        {{4, 8, false, 2, 1, grey_through, NULL, NULL, NULL, true}, 0, 1, {71, 9}},
+        {{4, 8, false, 2, 1, grey_through, NULL, NULL, NULL, false}, 3, 3, {71, 71, 71, 9, 9, 9}},
+        {{0, 8, false, 4, 1, grey_through, NULL, NULL, &key, true}, 0, 1, {71, 128, 9, 0}},
+        {{3, 2, false, 4, 1, indices, four, NULL, NULL, true}, 0, 3, {1, 2, 3, 40, 50, 60, 255, 0, 7, 90, 91, 92}},
+        {{3, 2, false, 4, 1, indices, four, alphas, NULL, false}, 0, 3, {1, 2, 3, 40, 50, 60, 255, 0, 7, 90, 91, 92}},
+        {{3, 2, false, 4, 1, indices, four, alphas, NULL, false},
+         4,
+         4,
+         {1, 2, 3, 0, 40, 50, 60, 100, 255, 0, 7, 255, 90, 91, 92, 255}},
+        {{0, 1, false, 8, 1, indices, NULL, NULL, NULL, true}, 0, 1, {0, 0, 0, 255, 255, 0, 255, 255}},
+        {{0, 2, false, 4, 1, indices, NULL, NULL, NULL, true}, 0, 1, {0, 85, 170, 255}},
+        {{0, 4, false, 2, 1, indices, NULL, NULL, NULL, true}, 0, 1, {17, 187}},
+        {{0, 16, false, 3, 1, deep, NULL, NULL, NULL, true}, 0, 1, {0, 18, 255}},
+        {{2, 16, false, 1, 1, deep, NULL, NULL, NULL, false}, 0, 3, {0, 18, 255}},
+        {{2, 8, false, 1, 1, seen_through, NULL, NULL, NULL, true}, 1, 1, {77}}, /* 0.299 R + 0.587 G + 0.114 B */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        expect_pixels(&cases[i].file, cases[i].asked, cases[i].channels, cases[i].pixels);
+    tc_image image = make_image(9, 13, 3);
+    const stored laced = {2, 8, true, 13, 9, image.pixels, NULL, NULL, NULL, true};
+    expect_pixels(&laced, 0, 3, image.pixels);
+    free(image.pixels);
+}
+
+static void tells_transparent_pictures(void **state) {
+    (void)state;
+    static const uint8_t opaque[] = {1, 2, 3, 255, 4, 5, 6, 255};
+    static const png_color_16 absent = {.red = 1, .green = 1, .blue = 1};
+    static const struct {
+        stored file;
+        bool opaque;
+    } cases[] = {
+        {{6, 8, false, 2, 1, seen_through, NULL, NULL, NULL, false}, false},
+        {{6, 8, false, 2, 1, opaque, NULL, NULL, NULL, false}, true},
+        {{6, 8, true, 2, 1, opaque, NULL, NULL, NULL, false}, true},
+        {{4, 8, false, 2, 1, grey_through, NULL, NULL, NULL, false}, false},
+        {{2, 8, false, 2, 1, seen_through, NULL, NULL, &key, false}, false},
+        {{2, 8, false, 2, 1, seen_through, NULL, NULL, &absent, false}, true},
+        {{3, 2, false, 4, 1, indices, four, alphas, NULL, false}, false},
+        {{3, 2, false, 4, 1, indices, four, NULL, NULL, false}, true},
+    };
+    static sink file;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        store(&cases[i].file, &file);
+        assert_int_equal(tc_image_check_opaque(file.bytes, file.size, "a.png", &error),
+                         cases[i].opaque ? TC_OK : TC_INVALID);
+        if (!cases[i].opaque) assert_non_null(strstr(error.message, "a.png: is transparent in places"));
+    }
+    store(&cases[0].file, &file);
+    for (size_t length = 0; length + 16 < file.size; length++)
+        assert_int_equal(tc_image_check_opaque(file.bytes, length, "a.png", &error), length < 8 ? TC_OK : TC_INVALID);
 }
 
 static void jpeg_comes_close(void **state) {
@@ -126,6 +237,7 @@ static void refuses_what_is_no_picture(void **state) {
     size_t size;
     encode_jpeg(&ink, JCS_CMYK, &bytes, &size);
     assert_int_equal(tc_image_decode(bytes, size, 0, "ink.jpg", &image, &error), TC_INVALID);
+    assert_string_equal(error.message, "ink.jpg: a CMYK JPEG, made for printing; save the picture as RGB");
     free(bytes);
     free(ink.pixels);
 }
@@ -201,6 +313,17 @@ static void survives_damage(void **state) {
     torture(bytes, size, size - 12 - 4); /* without its last chunk, or that of the pixels its checksum */
     encode_jpeg(&image, JCS_RGB, &bytes, &size);
     torture(bytes, size, size - 2); /* without the mark at its end */
+    const stored kinds[] = {{2, 8, true, 12, 12, image.pixels, NULL, NULL, &key, true},
+                            {3, 2, true, 12, 12, image.pixels, four, alphas, NULL, true},
+                            {4, 16, false, 9, 12, image.pixels, NULL, NULL, NULL, true},
+                            {0, 1, true, 12, 12, image.pixels, NULL, NULL, NULL, false}};
+    static sink file;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        store(&kinds[i], &file);
+        bytes = malloc(file.size);
+        memcpy(bytes, file.bytes, file.size);
+        torture(bytes, file.size, file.size - 12 - 4);
+    }
     free(image.pixels);
 }
 
@@ -229,7 +352,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(png_returns_what_was_written),
         cmocka_unit_test(converts_as_asked),
-        cmocka_unit_test(reads_sixteen_bits_as_eight),
+        cmocka_unit_test(reads_samples_as_they_are_stored),
+        cmocka_unit_test(tells_transparent_pictures),
         cmocka_unit_test(jpeg_comes_close),
         cmocka_unit_test(refuses_what_is_no_picture),
         cmocka_unit_test(refuses_absurd_sizes_at_once),

@@ -2,6 +2,9 @@
 
 #include "helper.h"
 
+#include <archive.h>
+#include <archive_entry.h>
+
 static tc_error error;
 
 static void write_set(const char *name) {
@@ -121,6 +124,54 @@ static void refuses_what_does_not_match(void **state) {
     helper_refuses("npz:/nowhere.npz", "no such file");
 }
 
+/* ---- as others save them ---- */
+
+/* One .npy of `size` elements' bytes under a header of that type and shape. */
+static void put_array(struct archive *zip, const char *name, const char *type, const char *shape, size_t size) {
+    char bytes[4096] = "\x93NUMPY\x01";
+    const int length =
+        snprintf(bytes + 10, 200, "{'descr': '%s', 'fortran_order': False, 'shape': %s, }\n", type, shape);
+    struct archive_entry *entry = archive_entry_new();
+    bytes[8] = (char)length;
+    assert_true((size_t)length + size < sizeof bytes - 10);
+    for (size_t i = 0; i < size; i++) bytes[10 + (size_t)length + i] = (char)(i % 2);
+    archive_entry_set_pathname(entry, name);
+    archive_entry_set_size(entry, 10 + length + (la_int64_t)size);
+    archive_entry_set_filetype(entry, AE_IFREG);
+    assert_int_equal(archive_write_header(zip, entry), ARCHIVE_OK);
+    archive_write_data(zip, bytes, 10 + (size_t)length + size);
+    archive_entry_free(entry);
+}
+
+/* 4 training and 2 test images of 3×3, with labels; images of `type`, and names and notes that are no numbers. */
+static void put_set(const char *path, const char *type, const char *labels) {
+    struct archive *zip = archive_write_new();
+    archive_write_set_format_zip(zip);
+    archive_write_open_filename(zip, path);
+    put_array(zip, "class_names.npy", "<U3", "(2,)", 24);
+    put_array(zip, "x_train.npy", type, "(4, 3, 3)", 36);
+    put_array(zip, "y_train.npy", labels, "(4,)", labels[2] == '1' ? 4 : 32);
+    put_array(zip, "meta.npy", "|O", "()", 50);
+    put_array(zip, "x_test.npy", type, "(2, 3, 3)", 18);
+    put_array(zip, "y_test.npy", "|u1", "(2,)", 2);
+    archive_write_free(zip);
+}
+
+static void reads_what_it_wants_only(void **state) {
+    (void)state;
+    tc_dataset *d;
+    put_set(helper_at("", "theirs.npz"), "|u1", "|u1");
+    helper_ok(tc_dataset_open(helper_at("npz:", "theirs.npz"), NULL, &d, &error), &error);
+    assert_int_equal(d->train.count, 4);
+    assert_int_equal(d->classes, 2);
+    assert_string_equal(d->class_names[1], "1"); /* not the text's */
+    tc_dataset_free(d);
+    put_set(helper_at("", "theirs.npz"), "|u1", "<U2"); /* labels are wanted */
+    helper_refuses(helper_at("npz:", "theirs.npz"), "y_train: elements of type '<U2' are not read");
+    put_set(helper_at("", "theirs.npz"), "|b1", "|u1");
+    helper_refuses(helper_at("npz:", "theirs.npz"), "'x_train' is bool; save it as uint8, 0 to 255");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(returns_what_was_written),
@@ -128,6 +179,7 @@ int main(void) {
         cmocka_unit_test(numpy_agrees),
         cmocka_unit_test(survives_damage),
         cmocka_unit_test(refuses_what_does_not_match),
+        cmocka_unit_test(reads_what_it_wants_only),
     };
     return cmocka_run_group_tests(tests, helper_make_root, helper_remove_root);
 }

@@ -25,10 +25,10 @@ tc_status tc_protect(const char *source, const tc_spec *spec, int size, bool mea
 void tc_protection_free(tc_protection *p);
 
 /* To a folder: the pictures as PNG, in the album's folders and by its names, index.csv, protect.json and REPORT.md. An
- * earlier one there is replaced; anything else is refused. */
+ * earlier one there is replaced; where anything else lies it is refused. */
 tc_status tc_protect_write(const tc_protection *made, const char *folder, tc_error *error); /* write.c */
-/* What of that folder writing would refuse; makes nothing. */
-tc_status tc_protect_check_folder(const char *folder, tc_error *error); /* write.c */
+/* What of that folder writing would refuse and, unless it may be replaced, an earlier one; makes nothing. */
+tc_status tc_protect_check_folder(const char *folder, bool replace, tc_error *error); /* write.c */
 /* What was measured, and what adaptive training can undo, as text for people. */
 void tc_protect_tell(const tc_protection *p, FILE *out); /* write.c */
 

@@ -15,7 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char ours[] = "protect.json"; /* by which an earlier folder is known */
+static const char ours[] = "protect.json";                                   /* by which an earlier folder is known */
+static const char *const written[] = {ours, "index.csv", "REPORT.md", NULL}; /* and the pictures, by index.csv */
+static const tc_folder_kind protect_folder = {ours, written, "index.csv"};
 enum { MIDDLE = 128 };
 
 typedef struct writer {
@@ -220,14 +222,14 @@ done:
     return status;
 }
 
-tc_status tc_protect_check_folder(const char *folder, tc_error *error) {
-    return tc_folder_output_check(folder, ours, error);
+tc_status tc_protect_check_folder(const char *folder, bool replace, tc_error *error) {
+    return tc_folder_output_check(folder, &protect_folder, replace, error);
 }
 
 tc_status tc_protect_write(const tc_protection *made, const char *folder, tc_error *error) {
     tc_folder_output output = {0};
     tc_status status = TC_OK;
-    TC_TRY(tc_folder_output_open(folder, ours, &output, error));
+    TC_TRY(tc_folder_output_open(folder, &protect_folder, &output, error));
     writer w = {.made = made, .folder = output.temporary};
     TC_TRY(put_all(&w, error));
     TC_TRY(tc_folder_output_commit(&output, error));

@@ -153,18 +153,33 @@ bool tc_store_exists(const char *folder) {
     return holds(folder, "run.db");
 }
 
+/* Results, of an earlier version or of somebody else; NULL: none. */
+static const char *results_in(const char *folder) {
+    static const char *const files[] = {"results.json", "results.csv", "report.html", "spec.resolved.yaml"};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        if (holds(folder, files[i])) return files[i];
+    return NULL;
+}
+
 /* Everything that can be refused without touching the folder. */
 static tc_status check_folder(const char *folder, tc_store_mode mode, tc_error *error) {
     tc_status status = tc_folder_check_writable(folder, error);
     if (status != TC_OK) return tc_error_at(error, "--out");
     status = tc_lock_check(folder, error);
     if (status != TC_OK) return status;
-    if (mode == TC_STORE_NEW && (tc_store_exists(folder) || holds(folder, "results.json")))
+    const bool begun = tc_store_exists(folder);
+    const char *there = begun ? NULL : results_in(folder);
+    if (mode == TC_STORE_NEW && (begun || (there && !strcmp(there, "results.json"))))
         return tc_raise(error, TC_INVALID,
                         "--out: %s holds the results of an earlier run; go on with --resume, choose another folder or "
                         "--overwrite",
                         folder);
-    if (mode == TC_STORE_RESUME && !tc_store_exists(folder) && holds(folder, "results.json"))
+    if (mode == TC_STORE_NEW && there)
+        return tc_raise(error, TC_INVALID,
+                        "--out: %s holds a %s, which a run would write over; move it, choose another folder or "
+                        "--overwrite",
+                        folder, there);
+    if (mode == TC_STORE_RESUME && there)
         return tc_raise(error, TC_INVALID, "--resume: %s holds results but no run.db to go on from; --overwrite it",
                         folder);
     return TC_OK;

@@ -65,6 +65,10 @@ done:
     return status;
 }
 
+bool tc_room_replaces(const tc_room *room) {
+    return room->mode == TC_ROOM_OVERWRITE || (room->mode == TC_ROOM_RESUME && has_begun(room) && holds_anything(room));
+}
+
 tc_status tc_room_file(const tc_room *room, const char *name, char path[TC_PATH_SIZE], tc_error *error) {
     path[0] = '\0';
     return room->open ? tc_path_format(path, error, "%s/%s", room->path, name) : TC_OK;

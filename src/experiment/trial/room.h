@@ -31,6 +31,8 @@ typedef struct tc_room {
 
 /* Says where it will be, and refuses what can be refused by that alone; makes nothing. */
 tc_status tc_room_name(const char *out, tc_room_mode mode, tc_room *room, tc_error *error);
+/* An earlier OUT may be replaced: that was said, or there is work to go on with, which was begun in spite of it. */
+bool tc_room_replaces(const tc_room *room);
 /* Before the work. asked: {"command": …, "spec": {…}, …}, the reference is taken; every dataset and every network that
  * is given goes into `data` as {NAME: SHA-256}, taken too. Refusals are TC_INVALID and leave everything as it was. */
 tc_status tc_room_open(tc_room *room, json_t *asked, json_t *data, tc_error *error);

@@ -13,7 +13,7 @@ tc_status tc_threat_file_write(const tc_trial *trial, const tc_method_spec *meth
                                const char *folder, tc_error *error) {
     const tc_threat *threat = &trial->threat;
     const tc_spec *spec = trial->lab->spec;
-    char path[TC_PATH_SIZE];
+    char path[TC_PATH_SIZE], digest[TC_DIGEST_TEXT];
     json_t *targets = json_array();
     for (size_t i = 0; i < threat->targets; i++) json_array_append_new(targets, json_integer(threat->target[i]));
     json_t *root =
@@ -22,6 +22,8 @@ tc_status tc_threat_file_write(const tc_trial *trial, const tc_method_spec *meth
                   tc_options_json(tc_data_table, &spec->data), "seed", (json_int_t)spec->study.seed, "trial",
                   (json_int_t)trial->number, "goal", tc_goal_names[threat->goal], "epsilon", threat->epsilon,
                   "target_class", threat->target_class, "intended_class", threat->intended_class, "targets", targets);
+    tc_dataset_digest_tests(trial->lab->dataset, threat->target, threat->targets, digest);
+    if (root && threat->targets) json_object_set_new(root, "targets_sha256", json_string(digest));
     if (root && phase) json_object_set_new(root, "phase", json_string(phase));
     char *text = root ? json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(15)) : NULL;
     json_decref(root);
@@ -81,6 +83,8 @@ static tc_status take(const json_t *root, tc_threat_file *file, tc_error *error)
     const char *attack = json_string_value(json_object_get(root, "attack"));
     const char *label = json_string_value(json_object_get(root, "label"));
     const char *phase = json_string_value(json_object_get(root, "phase"));
+    const char *digest = json_string_value(json_object_get(root, "targets_sha256"));
+    const json_t *class = json_object_get(root, "target_class");
     const tc_status status = take_goal(root, file, error);
     if (status != TC_OK) return status;
     const bool aimless = file->threat.goal == TC_GOAL_UNTARGETED;
@@ -90,8 +94,10 @@ static tc_status take(const json_t *root, tc_threat_file *file, tc_error *error)
     snprintf(file->attack, sizeof file->attack, "%s", attack ? attack : "");
     snprintf(file->label, sizeof file->label, "%s", label ? label : file->attack);
     snprintf(file->phase, sizeof file->phase, "%s", phase ? phase : "");
+    snprintf(file->digest, sizeof file->digest, "%s", digest ? digest : "");
     file->trial = json_is_integer(trial) ? json_integer_value(trial) : 0;
     file->threat.intended_class = aimless ? -1 : (int)json_integer_value(intended);
+    file->threat.target_class = is_whole(class, INT32_MAX) ? (int)json_integer_value(class) : -1;
     file->data = data_of(root);
     if (!file->data) return tc_raise(error, TC_FAILED, "memory: none left for %s; free some", file->path);
     return take_targets(targets, file, error);
@@ -118,8 +124,39 @@ done:
     return status;
 }
 
+/* ---- holding it against data ---- */
+
+/* "source=glyphs, size=0, …": what the poison was made from. */
+static void name_data(const json_t *data, char *text, size_t size) {
+    const char *key;
+    json_t *value;
+    size_t used = 0;
+    text[0] = '\0';
+    json_object_foreach((json_t *)(uintptr_t)data, key, value) {
+        const char *before = used ? ", " : "";
+        const int wrote =
+            json_is_string(value)
+                ? snprintf(text + used, size - used, "%s%s=%s", before, key, json_string_value(value))
+                : snprintf(text + used, size - used, "%s%s=%lld", before, key, (long long)json_integer_value(value));
+        if (wrote < 0 || (size_t)wrote >= size - used) return; /* cut off */
+        used += (size_t)wrote;
+    }
+}
+
+/* The same place in another subset is another image. A poison from before there was a digest has the class at least. */
+static bool has_targets(const tc_threat_file *file, const tc_dataset *dataset) {
+    const tc_threat *threat = &file->threat;
+    char digest[TC_DIGEST_TEXT];
+    for (size_t i = 0; i < threat->targets && threat->target_class >= 0; i++)
+        if (dataset->test.labels[threat->target[i]] != threat->target_class) return false;
+    if (!*file->digest) return true;
+    tc_dataset_digest_tests(dataset, threat->target, threat->targets, digest);
+    return !strcmp(digest, file->digest);
+}
+
 tc_status tc_threat_file_check(const tc_threat_file *file, const tc_dataset *dataset, tc_error *error) {
     const tc_threat *threat = &file->threat;
+    char data[400];
     if (threat->intended_class >= dataset->classes)
         return tc_raise(error, TC_INVALID, "%s: class %d is not one of the %d of %s; name the poison's own dataset",
                         file->path, threat->intended_class, dataset->classes, dataset->name);
@@ -128,7 +165,12 @@ tc_status tc_threat_file_check(const tc_threat_file *file, const tc_dataset *dat
             return tc_raise(error, TC_INVALID,
                             "%s: target %zu is not one of the %zu test images of %s; name the poison's own dataset",
                             file->path, i + 1, dataset->test.count, dataset->name);
-    return TC_OK;
+    if (has_targets(file, dataset)) return TC_OK;
+    name_data(file->data, data, sizeof data);
+    return tc_raise(error, TC_INVALID,
+                    "%s: the test images of %.200s are not those that the poison was made for; set the dataset to what "
+                    "it was then: %s",
+                    file->path, dataset->name, data);
 }
 
 tc_status tc_threat_file_attacked(const tc_threat_file *file, const char *folder, const tc_dataset *dataset,
