@@ -162,6 +162,11 @@ static tc_status check(const void *options, tc_error *error) {
     return tc_sharpness_check(&chosen->sharpness, error);
 }
 
+static tc_status check_job(const tc_craft_job *job, const void *options, tc_error *error) {
+    (void)options;
+    return tc_collision_check(job, "features", error);
+}
+
 static tc_status prepare(frogs *f, tc_error *error) {
     tc_status status = TC_OK;
     const tc_craft_job *job = f->job;
@@ -257,6 +262,7 @@ const tc_attack tc_poison_frogs = {
     .options_size = sizeof(frog_options),
     .needs_surrogate = true,
     .check = check,
+    .check_job = check_job,
     .craft = craft,
     .work = work,
 };
