@@ -72,6 +72,34 @@ tc_status tc_cli_plan(const tc_arguments *arguments, const char *path, tc_plan *
     return tc_plan_make(path, made.item, made.count, plan, error);
 }
 
+/* ---- networks ---- */
+
+tc_status tc_cli_network_of(const tc_arguments *arguments, const tc_spec *spec, tc_cli_network *network,
+                            tc_error *error) {
+    const char *command = arguments->usage->command, *name = tc_arguments_value(arguments, "network", "victim");
+    const bool victim = !strcmp(name, "victim");
+    const int count = victim ? spec->victim_count : tc_spec_surrogates(spec);
+    int64_t index = 0;
+    tc_status status = TC_OK;
+    *network = (tc_cli_network){.role = victim ? TC_VICTIM : TC_SURROGATE};
+    if (!victim && strcmp(name, "surrogate"))
+        TC_RAISE(TC_INVALID, "%s: --network is '%.64s'; must be surrogate or victim", command, name);
+    TC_TRY(tc_arguments_int(arguments, "index", 0, 1000000, 0, &index, error));
+    if (index >= count)
+        TC_RAISE(TC_INVALID, "%s: --index is %d; the spec has %d %s%s, counted from 0", command, (int)index, count,
+                 name, count == 1 ? "" : "s");
+    if (victim)
+        network->victim = (int)index;
+    else
+        network->index = tc_spec_surrogate(spec, (int)index, &network->architecture);
+done:
+    return status;
+}
+
+const tc_model *tc_cli_model(const tc_lab *lab, const tc_cli_network *network) {
+    return network->role == TC_VICTIM ? lab->victim : lab->surrogates[network->architecture];
+}
+
 tc_status tc_cli_device(const tc_arguments *arguments, const char *name, const char *otherwise, tc_device **device,
                         tc_error *error) {
     static const char *const words[] = {"threads", "gpu", "precision"};
