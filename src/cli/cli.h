@@ -57,8 +57,10 @@ const tc_model *tc_cli_model(const tc_lab *lab, const tc_cli_network *network);
 tc_status tc_cli_device(const tc_arguments *arguments, const char *name, const char *otherwise, tc_device **device,
                         tc_error *error);
 
-/* That `path`, a file or folder to be written, can be: before the work is done, not after. */
+/* That the folder `path`, which is made with its parents, can be written: before the work is done, not after. */
 tc_status tc_cli_check_output(const char *path, tc_error *error);
+/* The same of a file, whose folder must be there; `flag` is what names it on the command line. */
+tc_status tc_cli_check_file(const char *flag, const char *path, tc_error *error);
 
 /* Where a command that leaves OUT keeps its checkpoints, by --resume and --overwrite. */
 #define TC_ROOM_FLAGS                                                                                                  \

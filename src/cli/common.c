@@ -115,16 +115,34 @@ tc_status tc_cli_device(const tc_arguments *arguments, const char *name, const c
     return tc_device_open_with(&options, device, error);
 }
 
+/* ---- what will be written ---- */
+
+static tc_status parent_of(const char *path, char parent[TC_PATH_SIZE], tc_error *error) {
+    const tc_status status = tc_path_format(parent, error, "%s", *path ? path : ".");
+    if (status != TC_OK) return status;
+    char *slash = strrchr(parent, '/');
+    if (!slash) return tc_path_format(parent, error, ".");
+    slash[slash == parent] = '\0';
+    return TC_OK;
+}
+
 tc_status tc_cli_check_output(const char *path, tc_error *error) {
     char parent[TC_PATH_SIZE];
-    tc_status status = tc_path_format(parent, error, "%s", *path ? path : ".");
-    char *slash = strrchr(parent, '/');
-    if (status == TC_OK && slash == parent)
-        slash[1] = '\0';
-    else if (status == TC_OK && slash)
-        *slash = '\0';
-    if (status == TC_OK) status = tc_folder_check_writable(slash ? parent : ".", error);
+    tc_status status = parent_of(path, parent, error);
+    if (status == TC_OK) status = tc_folder_check_writable(parent, error);
     return status == TC_OK ? TC_OK : tc_error_at(error, "--out");
+}
+
+tc_status tc_cli_check_file(const char *flag, const char *path, tc_error *error) {
+    char parent[TC_PATH_SIZE];
+    tc_status status = TC_OK;
+    TC_TRY(parent_of(path, parent, error));
+    if (!*path || tc_folder_exists(path) || path[strlen(path) - 1] == '/')
+        TC_RAISE(TC_INVALID, "'%s' is a folder; name a file in it", path);
+    TC_TRY(tc_folder_check_writable(parent, error));
+    if (!tc_folder_exists(parent)) TC_RAISE(TC_INVALID, "%s: there is no folder %s; make it first", path, parent);
+done:
+    return status == TC_OK ? TC_OK : tc_error_at(error, flag);
 }
 
 tc_status tc_cli_room(const tc_arguments *arguments, const char *out, tc_room *room, tc_error *error) {

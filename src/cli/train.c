@@ -77,7 +77,7 @@ static tc_status train(const tc_arguments *arguments, tc_error *error) {
     TC_TRY(read_order(arguments, &o, error));
     TC_TRY(tc_cli_spec(arguments, arguments->count ? arguments->positional[0] : NULL, TC_SPEC_PHASE, &spec, error));
     TC_TRY(tc_cli_network_of(arguments, spec, &network, error));
-    TC_TRY(tc_cli_check_output(o.out, error));
+    TC_TRY(tc_cli_check_file("--out", o.out, error));
     TC_TRY(tc_lab_open(spec, network.victim, &hooks, &lab, error));
     const char *folder = tc_arguments_value(arguments, "poison", NULL);
     if (folder) TC_TRY(tc_poison_load(lab.dataset, folder, &poison, error));

@@ -55,6 +55,13 @@ refuse 2 'train: --index is 2; the spec has 2 victims, counted from 0' train sev
 refuse 2 'train: --index is 7; the spec has 3 surrogates, counted from 0' train several.yaml --out x.safetensors --index 7 --network surrogate
 refuse 2 'evaluate: --index is 1; the spec has 1 victim, counted from 0' evaluate "$spec" --weights one.safetensors --index 1
 
+# where a network goes is looked at before it is trained
+mkdir there
+refuse 2 '--out: nowhere/below/w.safetensors: there is no folder nowhere/below; make it first' train "$spec" --out nowhere/below/w.safetensors
+refuse 2 "--out: 'there' is a folder; name a file in it" train "$spec" --out there
+refuse 2 '--json: nowhere/b.json: there is no folder nowhere; make it first' bench --json nowhere/b.json
+refuse 2 '--out: nowhere/d.safetensors: there is no folder nowhere; make it first' derive --model lenet --weights victim.safetensors --batch no --out nowhere/d.safetensors
+
 # data
 holds 'data info' "$tocsin" data info glyphs --set train_per_class=5 --json
 python3 -c 'import json; d = json.load(open("out.txt")); assert d["train"] == 50 and d["height"] == 28 and len(d["classes"]) == 10' || fail 'data info'
