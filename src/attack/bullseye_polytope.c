@@ -114,7 +114,7 @@ static tc_status descend(bull *b, tc_error *error) {
         tc_perturbation_apply(&b->delta);
         const double value = tc_collider_look(&b->collider, b->descent.gradient);
         if (!isfinite(value))
-            TC_RAISE(TC_FAILED, "bullseye-polytope: the distance is not a number; train the surrogate again");
+            TC_RAISE_FRUITLESS(TC_FAILED, "bullseye-polytope: the distance is not a number; train the surrogate again");
         tc_descent_step(&b->descent, tc_decayed(rate, o->decay, step, o->steps), step, o->sign);
         b->steps++;
         TC_TRY(tc_craft_tell(&b->snapshot, (double)b->steps / (double)o->steps, value, error));

@@ -313,8 +313,9 @@ static tc_status craft(const tc_craft_job *job, const void *options, tc_poison *
     TC_TRY(tc_threat_poison(job->dataset, job->threat, h.images, poison, error));
     const double distance = collide(&h, (uint64_t)h.options->steps, false);
     if (!isfinite(distance))
-        TC_RAISE(TC_FAILED, "hidden-trigger: the distance is not a number; take a lower rate or train the surrogate "
-                            "again");
+        TC_RAISE_FRUITLESS(TC_FAILED,
+                           "hidden-trigger: the distance is not a number; take a lower rate or train the surrogate "
+                           "again");
     if (report)
         *report = (tc_craft_report){.objective = distance,
                                     .seconds = tc_snapshot_seconds(&h.snapshot),

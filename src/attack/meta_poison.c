@@ -198,7 +198,8 @@ static tc_status look_and_grow(meta *m, int i, tc_stream stream, tc_error *error
     if (!m->at.looked) m->at.sum += look_through(m, i, stream, true);
     m->at.looked = true;
     if (!isfinite(m->at.sum))
-        TC_RAISE(TC_FAILED, "meta-poison: the loss after the unrolled steps is not a number; take a lower inner_rate");
+        TC_RAISE_FRUITLESS(TC_FAILED,
+                           "meta-poison: the loss after the unrolled steps is not a number; take a lower inner_rate");
     if (!last) TC_TRY(grown(m, tc_stagger_advance(&m->stagger, i, error), error));
     m->at.looked = false;
     m->at.network++;

@@ -137,7 +137,7 @@ static tc_status descend(frogs *f, tc_error *error) {
         const double objective = look(f, first);
         f->looks++;
         if (!isfinite(objective))
-            TC_RAISE(TC_FAILED, "poison-frogs: the distance is not a number; train the surrogate again");
+            TC_RAISE_FRUITLESS(TC_FAILED, "poison-frogs: the distance is not a number; train the surrogate again");
         if (!first) TC_TRY(tc_craft_tell(&f->snapshot, (double)(f->looks - 1) / (double)steps, objective, error));
     }
     f->job->device->k->upload_float(f->job->device, f->delta.delta, f->kept, f->delta.values);

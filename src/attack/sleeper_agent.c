@@ -330,7 +330,7 @@ static tc_status craft(const tc_craft_job *job, const void *options, tc_poison *
     TC_TRY(run(&s, error));
     const double objective = tc_brew_round(&s.brew, s.rounded);
     if (!isfinite(objective))
-        TC_RAISE(TC_FAILED, "sleeper-agent: the matching loss is not a number; train the surrogate again");
+        TC_RAISE_FRUITLESS(TC_FAILED, "sleeper-agent: the matching loss is not a number; train the surrogate again");
     TC_TRY(tc_threat_poison(job->dataset, &s.threat, s.rounded, poison, error));
     if (report) {
         *report =
