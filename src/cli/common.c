@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,25 +52,40 @@ typedef struct changes {
     char text[SHORTHANDS][128];
 } changes;
 
-static void collect(const tc_arguments *arguments, changes *made) {
-    static const char *const short_for[SHORTHANDS] = {"seed", "threads", "device", "gpu", "precision"};
+static const char *const short_for[SHORTHANDS] = {"seed", "threads", "device", "gpu", "precision"};
+
+/* Tried out here, because a spec knows only of --set. */
+static tc_status check_shorthands(const tc_arguments *arguments, tc_error *error) {
+    tc_study_options scratch;
+    tc_error reason = {0};
+    tc_options_default(tc_study_table, &scratch);
+    for (int i = 0; i < SHORTHANDS; i++) {
+        const char *value = tc_arguments_value(arguments, short_for[i], NULL);
+        if (value && tc_options_set(tc_study_table, &scratch, short_for[i], value, &reason) != TC_OK)
+            return tc_raise(error, TC_INVALID, "--%s", reason.message); /* which begins with the name */
+    }
+    return TC_OK;
+}
+
+static tc_status collect(const tc_arguments *arguments, changes *made, tc_error *error) {
     made->count = tc_arguments_values(arguments, "set", made->item);
     for (int i = 0; i < SHORTHANDS; i++)
         if (shorthand(arguments, short_for[i], made->text[i], sizeof made->text[i]))
             made->item[made->count++] = made->text[i];
+    return check_shorthands(arguments, error);
 }
 
 tc_status tc_cli_spec(const tc_arguments *arguments, const char *path, tc_spec_need need, tc_spec **spec,
                       tc_error *error) {
     changes made;
-    collect(arguments, &made);
-    return tc_spec_load(path, made.item, made.count, need, spec, error);
+    const tc_status status = collect(arguments, &made, error);
+    return status == TC_OK ? tc_spec_load(path, made.item, made.count, need, spec, error) : status;
 }
 
 tc_status tc_cli_plan(const tc_arguments *arguments, const char *path, tc_plan **plan, tc_error *error) {
     changes made;
-    collect(arguments, &made);
-    return tc_plan_make(path, made.item, made.count, plan, error);
+    const tc_status status = collect(arguments, &made, error);
+    return status == TC_OK ? tc_plan_make(path, made.item, made.count, plan, error) : status;
 }
 
 /* ---- networks ---- */
@@ -155,8 +171,12 @@ tc_status tc_cli_room(const tc_arguments *arguments, const char *out, tc_room *r
 
 tc_status tc_cli_print_json(json_t *value, tc_error *error) {
     if (!value) return tc_raise(error, TC_FAILED, "memory: none left for the JSON; free some");
-    const int failed = json_dumpf(value, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(15));
+    errno = 0;
+    bool failed = json_dumpf(value, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(15)) || putchar('\n') == EOF;
     json_decref(value);
-    putchar('\n');
-    return failed ? tc_raise(error, TC_FAILED, "standard output: cannot be written; free space on the disk") : TC_OK;
+    failed = failed || fflush(stdout);
+    if (!failed) return TC_OK;
+    if (errno == EPIPE)
+        return tc_raise(error, TC_FAILED, "standard output: nobody reads on; let the reader take it all");
+    return tc_raise(error, TC_FAILED, "standard output: cannot be written; free space on the disk");
 }

@@ -144,8 +144,8 @@ static json_t *schema(query *asked) {
 static const struct {
     const char *name;
     json_t *(*list)(query *asked);
-} kinds[] = {{"attacks", attacks}, {"models", models},     {"datasets", datasets},
-             {"losses", losses},   {"defenses", defenses}, {"schema", schema}};
+} kinds[] = {{"attacks", attacks},   {"models", models}, {"datasets", datasets}, {"losses", losses},
+             {"defenses", defenses}, {"schema", schema}, {"defences", defenses}};
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
 static tc_status list(const tc_arguments *arguments, tc_error *error) {

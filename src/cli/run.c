@@ -107,6 +107,8 @@ static tc_status read_order(const tc_arguments *arguments, const tc_plan *plan, 
     const char *out = tc_arguments_value(arguments, "out", NULL);
     int64_t jobs = 0;
     tc_status status = TC_OK;
+    if (tc_arguments_has(arguments, "no-measure") && !tc_arguments_has(arguments, "plan"))
+        TC_RAISE(TC_INVALID, "run: --no-measure is about --plan; give both, or leave it away");
     if (out && !*out) TC_RAISE(TC_INVALID, "--out: is empty; name a folder");
     TC_TRY(tc_path_format(a->folder, error, "%s%s", out ? out : "out/", out ? "" : plan->base->study.name));
     TC_TRY(tc_arguments_int(arguments, "jobs", 0, 4096, 0, &jobs, error));
