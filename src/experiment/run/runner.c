@@ -2,6 +2,7 @@
  * study_run.c. */
 #include "experiment/run/inside.h"
 
+#include "base/csv.h"
 #include "train/clock.h"
 
 #include <math.h>
@@ -168,9 +169,10 @@ static void describe_cells(const tc_runner *r, int phase, char *text, size_t siz
     size_t at = (size_t)snprintf(text, size, "cell %d", first);
     for (size_t i = 0; first >= 0 && i < json_array_size(plan->sweep) && at < size; i++) {
         const char *name = json_string_value(json_array_get(plan->sweep, i));
-        char *value = json_dumps(json_object_get(plan->cell[first].factors, name),
-                                 JSON_ENCODE_ANY | JSON_REAL_PRECISION(6) | JSON_COMPACT);
-        at += (size_t)snprintf(text + at, size - at, "%s%s %.40s", i ? ", " : " (", name, value ? value : "–");
+        const json_t *factor = json_object_get(plan->cell[first].factors, name);
+        char number[TC_CSV_NUMBER], *value = json_dumps(factor, JSON_ENCODE_ANY);
+        const char *shown = json_is_real(factor) ? tc_csv_number(json_real_value(factor), number) : value;
+        at += (size_t)snprintf(text + at, size - at, "%s%s %.40s", i ? ", " : " (", name, shown ? shown : "–");
         if (i + 1 == json_array_size(plan->sweep) && at < size) at += (size_t)snprintf(text + at, size - at, ")");
         free(value);
     }
@@ -232,9 +234,10 @@ static tc_status give_up(tc_runner *r, const tc_event *event) {
     char what[256], where[320];
     const int count = tc_agenda_give_up(&r->agenda, event->phase);
     r->worker[event->worker].phase = -1;
-    r->given_up += count;
     describe(r, event->phase, what, sizeof what);
     describe_cells(r, event->phase, where, sizeof where);
+    if (!r->given_up) snprintf(r->first, sizeof r->first, "%s of %s: %.300s", what, where, event->error.message);
+    r->given_up += count;
     if (count > 1)
         tc_runner_note(r, "given up: %s of %s, and %d that %s it: %.500s", what, where, count - 1,
                        count == 2 ? "needs" : "need", event->error.message);

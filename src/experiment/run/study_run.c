@@ -269,10 +269,11 @@ static tc_status end_incomplete(tc_runner *r, const tc_study_order *order, tc_er
     tc_status status = TC_OK;
     TC_TRY(tc_runner_write_results(r, error));
     if (order->given_up) *order->given_up = r->given_up;
-    TC_RAISE(TC_FAILED,
-             "%s: %d of %d phases were given up, all others are done and kept; change what made them fail, or "
-             "try them again with --resume",
-             r->folder, r->given_up, r->plan->phases);
+    TC_RAISE(
+        TC_FAILED,
+        "%s: %d of %d phases were given up, the others are done and kept; the first was %.600s; change that and take "
+        "over the rest with --from, or try again with --resume",
+        r->folder, r->given_up, r->plan->phases, r->first);
 done:
     return status;
 }
