@@ -196,7 +196,7 @@ static void test_defences(void **state) {
     char *csv = read_whole(folder, "defences.csv"), *latex = read_whole(folder, "defences.tex");
     assert_non_null(strstr(csv, "\nGM,lenet,loss,8,0.5,0.1"));
     assert_non_null(strstr(csv, ",-0.4,0.125,0.25,")); /* with less without: turned round */
-    assert_non_null(strstr(csv, ",0.125,0.0625,1,"));                  /* as it stands */
+    assert_non_null(strstr(csv, ",0.125,0.0625,1,"));  /* as it stands */
     assert_non_null(strstr(csv, ",0.75,0.25,,\n"));
     assert_non_null(strstr(latex, "$-40.0 \\pm 12.5$"));
     assert_non_null(strstr(latex, " & Recall \\\\\n")); /* and no column of what no cell has */
