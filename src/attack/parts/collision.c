@@ -259,11 +259,11 @@ done:
     return status;
 }
 
-tc_status tc_collision_check(const tc_craft_job *job, const char *text, tc_error *error) {
+tc_status tc_collision_check(const tc_craft_job *job, const char *layers, tc_error *error) {
     layer_list found;
     tc_status status = TC_OK;
     if (job->surrogate_count < 1) TC_RAISE(TC_INVALID, "attack: no surrogate is given; train one first");
-    for (int s = 0; s < job->surrogate_count; s++) TC_TRY(find_layers(job->surrogates[s].model, text, &found, error));
+    for (int s = 0; s < job->surrogate_count; s++) TC_TRY(find_layers(job->surrogates[s].model, layers, &found, error));
 done:
     return status;
 }
