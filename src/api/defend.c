@@ -169,6 +169,8 @@ tocsin_status tocsin_train_defended(tocsin_device *device, tocsin_model *model, 
     TC_TRY(read_defence(defence ? defence : "none", "training", defence_settings, &d.during.defence, &own, error));
     if (d.during.defence->adapt) d.during.defence->adapt(own, &options);
     TC_TRY(lay_out(dataset, poison, keep, &d, error));
+    const tc_prospect victim = {tc_dataset_of(dataset), model->network->model, &options};
+    TC_TRY(tc_defence_check_victim(d.during.defence, &victim, own, error));
     d.during = (tc_during){d.during.defence, own, tc_api_stopped, (void *)(uintptr_t)hooks, d.left};
     const tc_train_hooks inner = {.progress = tell_training,
                                   .stop = stopped,

@@ -127,15 +127,20 @@ typedef struct tc_attack {
     /* Refuses what no option's own range can: a text that says nothing, options that do not go together. Called before
      * anything is trained; the message begins with an option's name. NULL: nothing to check. */
     tc_status (*check)(const void *options, tc_error *error);
+    /* Refuses what this job does not allow: a layer that a network does not have, patches that the images are too small
+     * for. Called with a job as `work` gets it, before any surrogate is trained for it, and by `craft` once more; the
+     * message begins with an option's name where one is to blame. NULL: nothing to check. */
+    tc_status (*check_job)(const tc_craft_job *job, const void *options, tc_error *error);
     tc_status (*craft)(const tc_craft_job *job, const void *options, tc_poison **poison, tc_craft_report *report,
                        tc_error *error);
-    /* For plans, which cannot try a step that takes minutes: no weights are looked at. Where a method may be done
-     * sooner, the most that it can take. NULL: crafting takes seconds, whatever the networks. */
+    /* For plans, which cannot try a step that takes minutes: the job has no weights and may have no device. Where a
+     * method may be done sooner, the most that it can take. NULL: crafting takes seconds, whatever the networks. */
     tc_craft_work (*work)(const tc_craft_job *job, const void *options);
 } tc_attack;
 
 const tc_attack *tc_attacks(void); /* ends with a NULL name */
 const tc_attack *tc_attack_find(const char *name);
 tc_status tc_attack_check(const tc_attack *attack, const void *options, tc_error *error);
+tc_status tc_attack_check_job(const tc_attack *attack, const tc_craft_job *job, const void *options, tc_error *error);
 
 #endif

@@ -205,15 +205,21 @@ static void find_processes(maker *m) {
 
 /* ---- crafting ---- */
 
+static tc_status check_job(const tc_craft_job *job, const void *options, tc_error *error) {
+    const tc_dataset *d = job->dataset;
+    (void)options;
+    if (d->height >= WINDOW && d->width >= WINDOW) return TC_OK;
+    return tc_raise(error, TC_INVALID,
+                    "autoregressive: images of %d x %d pixels have no 3 x 3 windows; take larger ones", d->height,
+                    d->width);
+}
+
 static tc_status prepare(maker *m, tc_error *error) {
     const tc_dataset *d = m->dataset;
     tc_status status = TC_OK;
     m->height = d->height + (int)m->options->crop;
     m->width = d->width + (int)m->options->crop;
     m->image = tc_dataset_image_bytes(d);
-    if (d->height < WINDOW || d->width < WINDOW)
-        TC_RAISE(TC_INVALID, "autoregressive: images of %d x %d pixels have no 3 x 3 windows; take larger ones",
-                 d->height, d->width);
     TC_TRY(tc_new(&m->of, (size_t)d->classes * (size_t)d->channels, sizeof *m->of, error));
     TC_TRY(tc_new(&m->signal, (size_t)m->height * (size_t)m->width, sizeof *m->signal, error));
     TC_TRY(tc_new(&m->noise, m->image, sizeof *m->noise, error));
@@ -225,7 +231,8 @@ done:
 static tc_status make(maker *m, const tc_craft_job *job, const void *options, tc_error *error) {
     *m = (maker){
         .dataset = job->dataset, .options = options, .stream = tc_stream_child(job->stream, "autoregressive", 0)};
-    return prepare(m, error);
+    const tc_status status = check_job(job, options, error);
+    return status == TC_OK ? prepare(m, error) : status;
 }
 
 static void unmake(maker *m) {
@@ -270,5 +277,6 @@ const tc_attack tc_autoregressive = {
     .options = options_table,
     .options_size = sizeof(process_options),
     .needs_surrogate = false,
+    .check_job = check_job,
     .craft = craft,
 };

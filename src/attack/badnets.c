@@ -36,22 +36,34 @@ static bool may_be_source(const tc_threat *threat, int sources, int32_t label) {
     return sources == TARGET_CLASS ? label == threat->target_class : label != threat->intended_class;
 }
 
+static size_t count_sources(const tc_craft_job *job, int sources) {
+    const tc_split *train = &job->dataset->train;
+    size_t have = 0;
+    for (size_t i = 0; i < train->count; i++) have += may_be_source(job->threat, sources, train->labels[i]);
+    return have;
+}
+
+static tc_status check_job(const tc_craft_job *job, const void *options, tc_error *error) {
+    const badnets_options *chosen = options;
+    const size_t wanted = job->threat->poisons, have = count_sources(job, chosen->sources);
+    if (wanted <= have) return TC_OK;
+    return tc_raise(error, TC_INVALID,
+                    "badnets: %zu images to be marked, but class %d (%s) of %s has %zu; take a smaller ratio", wanted,
+                    job->threat->target_class, job->dataset->class_names[job->threat->target_class], job->dataset->name,
+                    have);
+}
+
 /* `threat` with as many base images, but from the sources. */
 static tc_status choose(const tc_craft_job *job, int sources, tc_threat *made, tc_error *error) {
     const tc_split *train = &job->dataset->train;
-    const size_t wanted = job->threat->poisons;
+    const size_t wanted = job->threat->poisons, have = count_sources(job, sources);
     uint32_t *place = NULL, *order = NULL;
-    size_t have = 0;
     tc_stream stream = tc_stream_child(job->stream, "sources", 0);
     tc_status status = TC_OK;
-    TC_TRY(tc_new(&place, train->count, sizeof *place, error));
-    for (size_t i = 0; i < train->count; i++)
-        if (may_be_source(job->threat, sources, train->labels[i])) place[have++] = (uint32_t)i;
-    if (wanted > have)
-        TC_RAISE(TC_INVALID, "badnets: %zu images to be marked, but class %d (%s) of %s has %zu; take a smaller ratio",
-                 wanted, job->threat->target_class, job->dataset->class_names[job->threat->target_class],
-                 job->dataset->name, have);
+    TC_TRY(tc_new(&place, have, sizeof *place, error));
     TC_TRY(tc_new(&order, have, sizeof *order, error));
+    for (size_t i = 0, n = 0; i < train->count; i++)
+        if (may_be_source(job->threat, sources, train->labels[i])) place[n++] = (uint32_t)i;
     tc_draw_permutation(&stream, order, have);
     for (size_t i = 0; i < wanted; i++) order[i] = place[order[i]];
     TC_TRY(tc_threat_rebase(job->threat, order, wanted, made, error));
@@ -69,6 +81,7 @@ static tc_status craft(const tc_craft_job *job, const void *options, tc_poison *
     uint8_t *images = NULL;
     tc_status status = TC_OK;
     *poison = NULL;
+    TC_TRY(check_job(job, chosen, error));
     TC_TRY(choose(job, chosen->sources, &mine, error));
     TC_TRY(tc_new(&images, mine.poisons, tc_dataset_image_bytes(job->dataset), error));
     tc_threat_base(job->dataset, &mine, images);
@@ -93,5 +106,6 @@ const tc_attack tc_badnets = {
     .options = options_table,
     .options_size = sizeof(badnets_options),
     .needs_surrogate = false,
+    .check_job = check_job,
     .craft = craft,
 };

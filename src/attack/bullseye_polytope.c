@@ -73,6 +73,10 @@ static tc_status check(const void *options, tc_error *error) {
     return tc_sharpness_check(&chosen->sharpness, error);
 }
 
+static tc_status check_job(const tc_craft_job *job, const void *options, tc_error *error) {
+    return tc_collision_check(job, ((const bull_options *)options)->layers, error);
+}
+
 static tc_status prepare(bull *b, tc_error *error) {
     tc_status status = TC_OK;
     const tc_craft_job *job = b->job;
@@ -110,7 +114,7 @@ static tc_status descend(bull *b, tc_error *error) {
         tc_perturbation_apply(&b->delta);
         const double value = tc_collider_look(&b->collider, b->descent.gradient);
         if (!isfinite(value))
-            TC_RAISE(TC_FAILED, "bullseye-polytope: the distance is not a number; train the surrogate again");
+            TC_RAISE_FRUITLESS(TC_FAILED, "bullseye-polytope: the distance is not a number; train the surrogate again");
         tc_descent_step(&b->descent, tc_decayed(rate, o->decay, step, o->steps), step, o->sign);
         b->steps++;
         TC_TRY(tc_craft_tell(&b->snapshot, (double)b->steps / (double)o->steps, value, error));
@@ -172,6 +176,7 @@ const tc_attack tc_bullseye_polytope = {
     .options_size = sizeof(bull_options),
     .needs_surrogate = true,
     .check = check,
+    .check_job = check_job,
     .craft = craft,
     .work = work,
 };

@@ -168,7 +168,7 @@ static tc_status craft(const tc_craft_job *job, const void *options, tc_poison *
     tc_perturbation_round(&c.delta, c.images);
     const double loss = look(&c, false);
     if (!isfinite(loss))
-        TC_RAISE(TC_FAILED, "clean-label-backdoor: the loss is not a number; train the surrogate again");
+        TC_RAISE_FRUITLESS(TC_FAILED, "clean-label-backdoor: the loss is not a number; train the surrogate again");
     TC_TRY(tc_marked_poison(job->dataset, job->threat, c.images, TC_KEEP_LABELS, poison, error));
     if (report)
         *report = (tc_craft_report){

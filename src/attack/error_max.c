@@ -127,7 +127,6 @@ static tc_status aim(crafter *m, tc_error *error) {
     uint32_t *order = NULL;
     tc_status status = TC_OK;
     if (m->options->aim == AWAY) return TC_OK;
-    if (classes < 2) TC_RAISE(TC_INVALID, "error-max: %s has one class; there is no other", m->job->dataset->name);
     TC_TRY(tc_new(&m->towards, (size_t)classes, sizeof *m->towards, error));
     TC_TRY(tc_new(&order, (size_t)classes, sizeof *order, error));
     for (int c = 0; c < classes; c++) m->towards[c] = (c + 1) % classes;
@@ -138,12 +137,21 @@ done:
     return status;
 }
 
+static tc_status check_job(const tc_craft_job *job, const void *options, tc_error *error) {
+    const max_options *o = options;
+    if (job->surrogate_count < 1)
+        return tc_raise(error, TC_INVALID, "error-max: no surrogate is given; train one first");
+    if (o->aim == AWAY || job->dataset->classes > 1) return TC_OK;
+    return tc_raise(error, TC_INVALID, "aim: %s has one class, there is no other to aim at; take away",
+                    job->dataset->name);
+}
+
 static tc_status prepare(crafter *m, tc_error *error) {
     const tc_craft_job *job = m->job;
     const max_options *o = m->options;
     bool found = false;
     tc_status status = TC_OK;
-    if (job->surrogate_count < 1) TC_RAISE(TC_INVALID, "error-max: no surrogate is given; train one first");
+    TC_TRY(check_job(job, o, error));
     TC_TRY(aim(m, error));
     TC_TRY(tc_drive_create(job, &tc_error_max, o, false, (size_t)o->batch, o->shift, o->flip, job->surrogate_count, 0,
                            &m->drive, error));
@@ -207,6 +215,7 @@ const tc_attack tc_error_max = {
     .options_size = sizeof(max_options),
     .needs_surrogate = true,
     .check = check,
+    .check_job = check_job,
     .craft = craft,
     .work = work,
 };

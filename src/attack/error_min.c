@@ -167,7 +167,8 @@ static tc_status check(const void *options, tc_error *error) {
     return tc_sharpness_check(&chosen->sharpness, error);
 }
 
-static tc_status check_job(const tc_craft_job *job, tc_error *error) {
+static tc_status check_job(const tc_craft_job *job, const void *options, tc_error *error) {
+    (void)options;
     for (int i = 0; i < job->architecture_count; i++) {
         const tc_architecture *own = &job->architectures[i];
         if (!own->train)
@@ -254,7 +255,7 @@ static tc_status prepare(crafter *m, tc_error *error) {
     const int networks = job->architecture_count;
     bool found = false;
     tc_status status = TC_OK;
-    TC_TRY(check_job(job, error));
+    TC_TRY(check_job(job, o, error));
     TC_TRY(tc_drive_create(job, &tc_error_min, o, o->noise == CLASS_WISE, (size_t)o->batch, o->shift, o->flip, networks,
                            1 + networks * PIECES_OF_A_COURSE, &m->drive, error));
     tc_crowd_begin(&m->drive.crowd, TC_START_UNIFORM, tc_stream_child(job->stream, "start", 0));
@@ -326,6 +327,7 @@ const tc_attack tc_error_min = {
     .needs_surrogate = false,
     .trains = true,
     .check = check,
+    .check_job = check_job,
     .craft = craft,
     .work = work,
 };

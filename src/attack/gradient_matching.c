@@ -136,7 +136,8 @@ static tc_status craft(const tc_craft_job *job, const void *options, tc_poison *
     TC_TRY(resume(&m, error));
     TC_TRY(run(&m, error));
     if (!isfinite(m.best_loss))
-        TC_RAISE(TC_FAILED, "gradient-matching: the matching loss is not a number; train the surrogate again");
+        TC_RAISE_FRUITLESS(TC_FAILED,
+                           "gradient-matching: the matching loss is not a number; train the surrogate again");
     TC_TRY(tc_threat_poison(job->dataset, job->threat, m.best, poison, error));
     if (report) {
         *report =

@@ -246,12 +246,23 @@ done:
     return status;
 }
 
+static tc_status check_job(const tc_craft_job *job, const void *options, tc_error *error) {
+    const hidden_options *o = options;
+    tc_status status = TC_OK;
+    tc_node node;
+    if (job->surrogate_count < 1) TC_RAISE(TC_INVALID, "hidden-trigger: no surrogate is given; train one first");
+    for (int i = 0; i < job->surrogate_count; i++) TC_TRY(find_layer(job->surrogates[i].model, o->layer, &node, error));
+    TC_TRY(tc_marked_check(job, error));
+done:
+    return status;
+}
+
 static tc_status prepare(hidden *h, tc_error *error) {
     tc_status status = TC_OK;
     const tc_craft_job *job = h->job;
     const size_t bytes = tc_dataset_image_bytes(job->dataset), poisons = job->threat->poisons;
     h->batch = poisons < (size_t)h->options->batch ? poisons : (size_t)h->options->batch;
-    if (job->surrogate_count < 1) TC_RAISE(TC_INVALID, "hidden-trigger: no surrogate is given; train one first");
+    TC_TRY(check_job(job, h->options, error));
     TC_TRY(tc_new(&h->surrogate, (size_t)job->surrogate_count, sizeof *h->surrogate, error));
     for (int i = 0; i < job->surrogate_count; i++) TC_TRY(make_collider(h, i, &h->surrogate[i], error));
     TC_TRY(make_pairing(h, error));
@@ -302,8 +313,9 @@ static tc_status craft(const tc_craft_job *job, const void *options, tc_poison *
     TC_TRY(tc_threat_poison(job->dataset, job->threat, h.images, poison, error));
     const double distance = collide(&h, (uint64_t)h.options->steps, false);
     if (!isfinite(distance))
-        TC_RAISE(TC_FAILED, "hidden-trigger: the distance is not a number; take a lower rate or train the surrogate "
-                            "again");
+        TC_RAISE_FRUITLESS(TC_FAILED,
+                           "hidden-trigger: the distance is not a number; take a lower rate or train the surrogate "
+                           "again");
     if (report)
         *report = (tc_craft_report){.objective = distance,
                                     .seconds = tc_snapshot_seconds(&h.snapshot),
@@ -338,6 +350,7 @@ const tc_attack tc_hidden_trigger = {
     .options = options_table,
     .options_size = sizeof(hidden_options),
     .needs_surrogate = true,
+    .check_job = check_job,
     .craft = craft,
     .work = work,
 };

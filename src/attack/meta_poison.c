@@ -198,7 +198,8 @@ static tc_status look_and_grow(meta *m, int i, tc_stream stream, tc_error *error
     if (!m->at.looked) m->at.sum += look_through(m, i, stream, true);
     m->at.looked = true;
     if (!isfinite(m->at.sum))
-        TC_RAISE(TC_FAILED, "meta-poison: the loss after the unrolled steps is not a number; take a lower inner_rate");
+        TC_RAISE_FRUITLESS(TC_FAILED,
+                           "meta-poison: the loss after the unrolled steps is not a number; take a lower inner_rate");
     if (!last) TC_TRY(grown(m, tc_stagger_advance(&m->stagger, i, error), error));
     m->at.looked = false;
     m->at.network++;
@@ -259,10 +260,17 @@ done:
     return status;
 }
 
+static tc_status check_job(const tc_craft_job *job, const void *options, tc_error *error) {
+    const meta_options *o = options;
+    const tc_status status = tc_stagger_check(job, error);
+    return status == TC_OK ? tc_mixture_check(job, o->batch, o->poisons, error) : status;
+}
+
 static tc_status prepare(meta *m, tc_error *error) {
     tc_status status = TC_OK;
     const tc_craft_job *job = m->job;
     const meta_options *o = m->options;
+    TC_TRY(check_job(job, o, error));
     TC_TRY(tc_stagger_create(job, (int)o->models, o->stagger, &m->stagger, error));
     TC_TRY(tc_perturbation_create(job->device, job->dataset, job->threat, &m->delta, error));
     TC_TRY(tc_descent_create(&m->delta, &m->descent, error));
@@ -407,6 +415,7 @@ const tc_attack tc_meta_poison = {
     .needs_surrogate = false,
     .trains = true,
     .check = check,
+    .check_job = check_job,
     .craft = craft,
     .work = work,
 };

@@ -137,7 +137,7 @@ static tc_status descend(frogs *f, tc_error *error) {
         const double objective = look(f, first);
         f->looks++;
         if (!isfinite(objective))
-            TC_RAISE(TC_FAILED, "poison-frogs: the distance is not a number; train the surrogate again");
+            TC_RAISE_FRUITLESS(TC_FAILED, "poison-frogs: the distance is not a number; train the surrogate again");
         if (!first) TC_TRY(tc_craft_tell(&f->snapshot, (double)(f->looks - 1) / (double)steps, objective, error));
     }
     f->job->device->k->upload_float(f->job->device, f->delta.delta, f->kept, f->delta.values);
@@ -160,6 +160,11 @@ static double final_objective(frogs *f, const uint8_t *images) {
 static tc_status check(const void *options, tc_error *error) {
     const frog_options *chosen = options;
     return tc_sharpness_check(&chosen->sharpness, error);
+}
+
+static tc_status check_job(const tc_craft_job *job, const void *options, tc_error *error) {
+    (void)options;
+    return tc_collision_check(job, "features", error);
 }
 
 static tc_status prepare(frogs *f, tc_error *error) {
@@ -257,6 +262,7 @@ const tc_attack tc_poison_frogs = {
     .options_size = sizeof(frog_options),
     .needs_surrogate = true,
     .check = check,
+    .check_job = check_job,
     .craft = craft,
     .work = work,
 };

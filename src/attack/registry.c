@@ -48,3 +48,7 @@ const tc_attack *tc_attack_find(const char *name) {
 tc_status tc_attack_check(const tc_attack *attack, const void *options, tc_error *error) {
     return attack->check ? attack->check(options, error) : TC_OK;
 }
+
+tc_status tc_attack_check_job(const tc_attack *attack, const tc_craft_job *job, const void *options, tc_error *error) {
+    return attack->check_job ? attack->check_job(job, options, error) : TC_OK;
+}

@@ -96,20 +96,33 @@ static void draw_classes(maker *m) {
     }
 }
 
-static tc_status prepare(maker *m, tc_error *error) {
+/* How an image is cut into patches: of the data and of one option alone. */
+static void cut(maker *m) {
     const tc_dataset *d = m->dataset;
     const int shorter = d->height < d->width ? d->height : d->width;
-    tc_status status = TC_OK;
     m->side = m->options->patch ? (int)m->options->patch : (shorter + 3) / 4;
     m->rows = (d->height + m->side - 1) / m->side;
     m->columns = (d->width + m->side - 1) / m->side;
     m->features = (size_t)m->rows * (size_t)m->columns * (size_t)d->channels;
-    if (m->features > MOST_FEATURES)
-        TC_RAISE(TC_INVALID, "patch: %d pixels make %zu patches of an image; take larger ones, at most %d of them",
-                 m->side, m->features, MOST_FEATURES);
-    if (pow(2, (double)m->features) < 2.0 * d->classes)
-        TC_RAISE(TC_INVALID, "patch: %zu patches cannot tell %d classes apart; take smaller ones", m->features,
-                 d->classes);
+}
+
+static tc_status check_job(const tc_craft_job *job, const void *options, tc_error *error) {
+    maker m = {.dataset = job->dataset, .options = options};
+    cut(&m);
+    if (m.features > MOST_FEATURES)
+        return tc_raise(error, TC_INVALID,
+                        "patch: %d pixels make %zu patches of an image; take larger ones, at most %d of them", m.side,
+                        m.features, MOST_FEATURES);
+    if (pow(2, (double)m.features) < 2.0 * job->dataset->classes)
+        return tc_raise(error, TC_INVALID, "patch: %zu patches cannot tell %d classes apart; take smaller ones",
+                        m.features, job->dataset->classes);
+    return TC_OK;
+}
+
+static tc_status prepare(maker *m, tc_error *error) {
+    const tc_dataset *d = m->dataset;
+    tc_status status = TC_OK;
+    cut(m);
     TC_TRY(tc_new(&m->corner, (size_t)d->classes, m->features, error));
     TC_TRY(tc_new(&m->mix, (size_t)d->classes * m->features * m->features, sizeof *m->mix, error));
     TC_TRY(tc_new(&m->normal, m->features, sizeof *m->normal, error));
@@ -125,6 +138,7 @@ static tc_status craft(const tc_craft_job *job, const void *options, tc_poison *
     const double started = tc_clock();
     maker m = {.dataset = job->dataset, .options = options, .stream = tc_stream_child(job->stream, "separable", 0)};
     *poison = NULL;
+    TC_TRY(check_job(job, options, error));
     TC_TRY(prepare(&m, error));
     TC_TRY(tc_shortcut_craft(job, paint, &m, poison, error));
     if (report) *report = (tc_craft_report){.objective = NAN, .seconds = tc_clock() - started};
@@ -148,5 +162,6 @@ const tc_attack tc_separable = {
     .options = options_table,
     .options_size = sizeof(separable_options),
     .needs_surrogate = false,
+    .check_job = check_job,
     .craft = craft,
 };

@@ -229,14 +229,17 @@ static tc_status check(const void *options, tc_error *error) {
     return tc_sharpness_check(&chosen->brew.sharpness, error);
 }
 
-static tc_status check_training(const tc_craft_job *job, const sleeper_options *options, tc_error *error) {
-    for (int i = 0; i < job->surrogate_count && options->retrainings; i++)
+static tc_status check_job(const tc_craft_job *job, const void *options, tc_error *error) {
+    const sleeper_options *o = options;
+    if (job->surrogate_count < 1)
+        return tc_raise(error, TC_INVALID, "sleeper-agent: no surrogate is given; train one first");
+    for (int i = 0; i < job->surrogate_count && o->retrainings; i++)
         if (!training_of(job, job->surrogates[i].model))
             return tc_raise(error, TC_INVALID,
                             "sleeper-agent: nobody says how surrogate %d is to be trained anew; give its architecture "
                             "with the job, or set retrainings to 0",
                             i + 1);
-    return TC_OK;
+    return tc_marked_check(job, error);
 }
 
 static double all_work(const sleeper *s, size_t candidates) {
@@ -277,8 +280,7 @@ static tc_status prepare(sleeper *s, tc_error *error) {
     tc_status status = TC_OK;
     const tc_craft_job *job = s->given;
     const size_t bytes = tc_dataset_image_bytes(job->dataset);
-    if (job->surrogate_count < 1) TC_RAISE(TC_INVALID, "sleeper-agent: no surrogate is given; train one first");
-    TC_TRY(check_training(job, s->options, error));
+    TC_TRY(check_job(job, s->options, error));
     TC_TRY(tc_class_places(job->dataset, job->threat->target_class, tc_stream_child(job->stream, "sources", 0),
                            &s->source, &s->sources, error));
     if (s->sources > (size_t)s->options->sources) s->sources = (size_t)s->options->sources;
@@ -328,7 +330,7 @@ static tc_status craft(const tc_craft_job *job, const void *options, tc_poison *
     TC_TRY(run(&s, error));
     const double objective = tc_brew_round(&s.brew, s.rounded);
     if (!isfinite(objective))
-        TC_RAISE(TC_FAILED, "sleeper-agent: the matching loss is not a number; train the surrogate again");
+        TC_RAISE_FRUITLESS(TC_FAILED, "sleeper-agent: the matching loss is not a number; train the surrogate again");
     TC_TRY(tc_threat_poison(job->dataset, &s.threat, s.rounded, poison, error));
     if (report) {
         *report =
@@ -386,6 +388,7 @@ const tc_attack tc_sleeper_agent = {
     .needs_surrogate = true,
     .trains = true,
     .check = check,
+    .check_job = check_job,
     .craft = craft,
     .work = work,
 };

@@ -105,7 +105,12 @@ static tc_status draw_targets(const tc_dataset *dataset, const tc_threat_options
     const int class = threat->target_class;
     const size_t have = count_of_class(&dataset->test, class);
     threat->targets = threat->goal == TC_GOAL_BACKDOOR ? have : (size_t)options->targets;
-    if (threat->targets > have || !have)
+    if (!have)
+        return tc_raise(error, TC_INVALID,
+                        "target_class: class %d (%s) of %s has no test images to be attacked; name another, or give it "
+                        "some",
+                        class, dataset->class_names[class], dataset->name);
+    if (threat->targets > have)
         return tc_raise(error, TC_INVALID,
                         "targets: %zu wanted, but class %d (%s) of %s has %zu test images; take fewer", threat->targets,
                         class, dataset->class_names[class], dataset->name, have);
@@ -119,6 +124,11 @@ static tc_status draw_base(const tc_dataset *dataset, const tc_threat_options *o
     const size_t have = count_of_class(&dataset->train, class), all = dataset->train.count;
     const size_t wanted = (size_t)llround(options->ratio * (double)all);
     threat->poisons = wanted ? wanted : 1;
+    if (!have && class != ANY_CLASS)
+        return tc_raise(error, TC_INVALID,
+                        "intended_class: class %d (%s) of %s has no training images to be changed; name another, or "
+                        "give it some",
+                        class, dataset->class_names[class], dataset->name);
     if (threat->poisons > have)
         return tc_raise(error, TC_INVALID,
                         "ratio: %g of %zu training images is %zu, but class %d (%s) of %s has %zu; take at most %.4g",

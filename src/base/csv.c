@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,4 +72,13 @@ tc_status tc_csv_real(const tc_csv *csv, const char *cell, const char *what, dou
     if (cell && *cell && !*end && isfinite(*value)) return TC_OK;
     return tc_raise(error, TC_INVALID, "%s:%zu: %s is '%.40s'; must be a finite number", csv->path, csv->line, what,
                     cell ? cell : "");
+}
+
+const char *tc_csv_number(double value, char text[TC_CSV_NUMBER]) {
+    text[0] = '\0';
+    for (int digits = 15; isfinite(value) && digits <= 17; digits++) {
+        snprintf(text, TC_CSV_NUMBER, "%.*g", digits, value);
+        if (strtod(text, NULL) == value) break;
+    }
+    return text;
 }

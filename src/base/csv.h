@@ -30,4 +30,8 @@ tc_status tc_csv_int(const tc_csv *csv, const char *cell, const char *what, int6
                      tc_error *error);
 tc_status tc_csv_real(const tc_csv *csv, const char *cell, const char *what, double *value, tc_error *error);
 
+enum { TC_CSV_NUMBER = 32 };
+/* A number for a cell, in the fewest digits that read back as the same one; "" where it is none. Returns text. */
+const char *tc_csv_number(double value, char text[TC_CSV_NUMBER]);
+
 #endif

@@ -5,23 +5,46 @@
 #include <stdlib.h>
 #include <string.h>
 
-tc_status tc_raise(tc_error *error, tc_status status, const char *format, ...) {
-    if (!error) return status;
+static _Thread_local bool fruitless;
+
+static void put(tc_error *error, tc_status status, const char *format, va_list list) {
+    if (!error) return;
     error->status = status;
-    va_list list;
-    va_start(list, format);
     vsnprintf(error->message, sizeof error->message, format, list);
-    va_end(list);
     for (char *c = error->message; *c; c++) /* one line, whatever a library's own message or a path contained */
         if (*c == '\n' || *c == '\r') *c = ' ';
+}
+
+tc_status tc_raise(tc_error *error, tc_status status, const char *format, ...) {
+    va_list list;
+    fruitless = false;
+    va_start(list, format);
+    put(error, status, format, list);
+    va_end(list);
     return status;
+}
+
+tc_status tc_raise_fruitless(tc_error *error, tc_status status, const char *format, ...) {
+    va_list list;
+    fruitless = true;
+    va_start(list, format);
+    put(error, status, format, list);
+    va_end(list);
+    return status;
+}
+
+bool tc_fruitless(void) {
+    return fruitless;
 }
 
 tc_status tc_error_at(tc_error *error, const char *where) {
     if (!error) return TC_FAILED;
     char message[sizeof error->message];
+    const bool was = fruitless;
     memcpy(message, error->message, sizeof message);
-    return tc_raise(error, error->status, "%s: %s", where, message);
+    tc_raise(error, error->status, "%s: %s", where, message);
+    fruitless = was;
+    return error->status;
 }
 
 tc_status tc_new(void *pointer, size_t count, size_t size, tc_error *error) {

@@ -15,6 +15,7 @@
 
 #include "tocsin/status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef tocsin_status tc_status;
@@ -27,6 +28,13 @@ typedef tocsin_error tc_error;
 
 /* Writes the message (printf style) and returns `status`, so that a leaf can `return tc_raise(...)`. */
 __attribute__((format(printf, 3, 4))) tc_status tc_raise(tc_error *error, tc_status status, const char *format, ...);
+
+/* The same for a computation that came to nothing by itself: it diverged, or left nothing to go on with. Neither the
+ * machine nor the input is at fault, so others of its kind may do better; tc_fruitless tells whether the last error
+ * that this thread raised was such a one. */
+__attribute__((format(printf, 3, 4))) tc_status tc_raise_fruitless(tc_error *error, tc_status status,
+                                                                   const char *format, ...);
+bool tc_fruitless(void);
 
 /* Puts "WHERE: " in front of the message that `error` already holds; returns its status. */
 tc_status tc_error_at(tc_error *error, const char *where);
@@ -41,6 +49,12 @@ tc_status tc_error_at(tc_error *error, const char *where);
     do {                                                                                                               \
         status = (code); /* said here, so that whoever reads or analyses a function sees that it fails */              \
         tc_raise(error, status, __VA_ARGS__);                                                                          \
+        goto done;                                                                                                     \
+    } while (0)
+#define TC_RAISE_FRUITLESS(code, ...)                                                                                  \
+    do {                                                                                                               \
+        status = (code);                                                                                               \
+        tc_raise_fruitless(error, status, __VA_ARGS__);                                                                \
         goto done;                                                                                                     \
     } while (0)
 

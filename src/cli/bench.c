@@ -371,6 +371,7 @@ static tc_status run_bench(int argc, char **argv, tc_error *error) {
     TC_TRY(tc_arguments_parse(&usage, argc, argv, &a, error));
     TC_TRY(tc_arguments_int(&a, "repeat", 1, MAX_REPEATS, 5, &repeats, error));
     const char *json = tc_arguments_value(&a, "json", NULL), *only = a.count ? a.positional[0] : NULL;
+    if (json && strcmp(json, "-")) TC_TRY(tc_cli_check_file("--json", json, error));
     TC_TRY(tc_cli_device(&a, "device", "cpu", &device, error));
     device->tracked = tc_arguments_has(&a, "unrecorded"); /* as if all were a part of something */
     TC_TRY(measure_all(device, only, (int)repeats, !json || strcmp(json, "-") != 0, list, error));

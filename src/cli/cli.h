@@ -38,12 +38,29 @@ tc_status tc_cli_plan(const tc_arguments *arguments, const char *path, tc_plan *
     {"set", "KEY=VALUE", "change one value of the spec, e.g. threat.epsilon=8; may be repeated"},                      \
         {"seed", "N", "the same as --set seed=N"}, TC_DEVICE_FLAGS
 
+/* Which of the spec's networks a command is about: one of its victims, or one of its surrogates in their order, as many
+ * of each architecture as it has initialisations. */
+typedef struct tc_cli_network {
+    tc_role role;
+    int victim;              /* of the spec's list; 0 where it is a surrogate's */
+    int architecture, index; /* of surrogates, as tc_training has them */
+} tc_cli_network;
+#define TC_NETWORK_FLAGS                                                                                               \
+    {"network", "NAME", "which section of the spec: surrogate or victim [victim]"}, {                                  \
+        "index", "N", "of several surrogates or victims, which, from 0 [0]"                                            \
+    }
+tc_status tc_cli_network_of(const tc_arguments *arguments, const tc_spec *spec, tc_cli_network *network,
+                            tc_error *error);
+const tc_model *tc_cli_model(const tc_lab *lab, const tc_cli_network *network);
+
 /* Opens the device that the flag `name` (else `otherwise`), --threads, --gpu and --precision say. */
 tc_status tc_cli_device(const tc_arguments *arguments, const char *name, const char *otherwise, tc_device **device,
                         tc_error *error);
 
-/* That `path`, a file or folder to be written, can be: before the work is done, not after. */
+/* That the folder `path`, which is made with its parents, can be written: before the work is done, not after. */
 tc_status tc_cli_check_output(const char *path, tc_error *error);
+/* The same of a file, whose folder must be there; `flag` is what names it on the command line. */
+tc_status tc_cli_check_file(const char *flag, const char *path, tc_error *error);
 
 /* That OUT is none of the files that are read, and no folder in which one lies. input: a path, or the source of a
  * dataset; NULL: there is none. */

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,25 +52,68 @@ typedef struct changes {
     char text[SHORTHANDS][128];
 } changes;
 
-static void collect(const tc_arguments *arguments, changes *made) {
-    static const char *const short_for[SHORTHANDS] = {"seed", "threads", "device", "gpu", "precision"};
+static const char *const short_for[SHORTHANDS] = {"seed", "threads", "device", "gpu", "precision"};
+
+/* Tried out here, because a spec knows only of --set. */
+static tc_status check_shorthands(const tc_arguments *arguments, tc_error *error) {
+    tc_study_options scratch;
+    tc_error reason = {0};
+    tc_options_default(tc_study_table, &scratch);
+    for (int i = 0; i < SHORTHANDS; i++) {
+        const char *value = tc_arguments_value(arguments, short_for[i], NULL);
+        if (value && tc_options_set(tc_study_table, &scratch, short_for[i], value, &reason) != TC_OK)
+            return tc_raise(error, TC_INVALID, "--%s", reason.message); /* which begins with the name */
+    }
+    return TC_OK;
+}
+
+static tc_status collect(const tc_arguments *arguments, changes *made, tc_error *error) {
     made->count = tc_arguments_values(arguments, "set", made->item);
     for (int i = 0; i < SHORTHANDS; i++)
         if (shorthand(arguments, short_for[i], made->text[i], sizeof made->text[i]))
             made->item[made->count++] = made->text[i];
+    return check_shorthands(arguments, error);
 }
 
 tc_status tc_cli_spec(const tc_arguments *arguments, const char *path, tc_spec_need need, tc_spec **spec,
                       tc_error *error) {
     changes made;
-    collect(arguments, &made);
-    return tc_spec_load(path, made.item, made.count, need, spec, error);
+    const tc_status status = collect(arguments, &made, error);
+    return status == TC_OK ? tc_spec_load(path, made.item, made.count, need, spec, error) : status;
 }
 
 tc_status tc_cli_plan(const tc_arguments *arguments, const char *path, tc_plan **plan, tc_error *error) {
     changes made;
-    collect(arguments, &made);
-    return tc_plan_make(path, made.item, made.count, plan, error);
+    const tc_status status = collect(arguments, &made, error);
+    return status == TC_OK ? tc_plan_make(path, made.item, made.count, plan, error) : status;
+}
+
+/* ---- networks ---- */
+
+tc_status tc_cli_network_of(const tc_arguments *arguments, const tc_spec *spec, tc_cli_network *network,
+                            tc_error *error) {
+    const char *command = arguments->usage->command, *name = tc_arguments_value(arguments, "network", "victim");
+    const bool victim = !strcmp(name, "victim");
+    const int count = victim ? spec->victim_count : tc_spec_surrogates(spec);
+    int64_t index = 0;
+    tc_status status = TC_OK;
+    *network = (tc_cli_network){.role = victim ? TC_VICTIM : TC_SURROGATE};
+    if (!victim && strcmp(name, "surrogate"))
+        TC_RAISE(TC_INVALID, "%s: --network is '%.64s'; must be surrogate or victim", command, name);
+    TC_TRY(tc_arguments_int(arguments, "index", 0, 1000000, 0, &index, error));
+    if (index >= count)
+        TC_RAISE(TC_INVALID, "%s: --index is %d; the spec has %d %s%s, counted from 0", command, (int)index, count,
+                 name, count == 1 ? "" : "s");
+    if (victim)
+        network->victim = (int)index;
+    else
+        network->index = tc_spec_surrogate(spec, (int)index, &network->architecture);
+done:
+    return status;
+}
+
+const tc_model *tc_cli_model(const tc_lab *lab, const tc_cli_network *network) {
+    return network->role == TC_VICTIM ? lab->victim : lab->surrogates[network->architecture];
 }
 
 tc_status tc_cli_device(const tc_arguments *arguments, const char *name, const char *otherwise, tc_device **device,
@@ -87,15 +131,21 @@ tc_status tc_cli_device(const tc_arguments *arguments, const char *name, const c
     return tc_device_open_with(&options, device, error);
 }
 
+/* ---- what will be written ---- */
+
+static tc_status parent_of(const char *path, char parent[TC_PATH_SIZE], tc_error *error) {
+    const tc_status status = tc_path_format(parent, error, "%s", *path ? path : ".");
+    if (status != TC_OK) return status;
+    char *slash = strrchr(parent, '/');
+    if (!slash) return tc_path_format(parent, error, ".");
+    slash[slash == parent] = '\0';
+    return TC_OK;
+}
+
 tc_status tc_cli_check_output(const char *path, tc_error *error) {
     char parent[TC_PATH_SIZE];
-    tc_status status = tc_path_format(parent, error, "%s", *path ? path : ".");
-    char *slash = strrchr(parent, '/');
-    if (status == TC_OK && slash == parent)
-        slash[1] = '\0';
-    else if (status == TC_OK && slash)
-        *slash = '\0';
-    if (status == TC_OK) status = tc_folder_check_writable(slash ? parent : ".", error);
+    tc_status status = parent_of(path, parent, error);
+    if (status == TC_OK) status = tc_folder_check_writable(parent, error);
     return status == TC_OK ? TC_OK : tc_error_at(error, "--out");
 }
 
@@ -116,6 +166,18 @@ tc_status tc_cli_check_apart(const char *out, const char *input, tc_error *error
     return tc_raise(error, TC_INVALID, "--out: %s is where %s is read from; name another place", out, input);
 }
 
+tc_status tc_cli_check_file(const char *flag, const char *path, tc_error *error) {
+    char parent[TC_PATH_SIZE];
+    tc_status status = TC_OK;
+    TC_TRY(parent_of(path, parent, error));
+    if (!*path || tc_folder_exists(path) || path[strlen(path) - 1] == '/')
+        TC_RAISE(TC_INVALID, "'%s' is a folder; name a file in it", path);
+    TC_TRY(tc_folder_check_writable(parent, error));
+    if (!tc_folder_exists(parent)) TC_RAISE(TC_INVALID, "%s: there is no folder %s; make it first", path, parent);
+done:
+    return status == TC_OK ? TC_OK : tc_error_at(error, flag);
+}
+
 tc_status tc_cli_room(const tc_arguments *arguments, const char *out, tc_room *room, tc_error *error) {
     const bool resume = tc_arguments_has(arguments, "resume"), overwrite = tc_arguments_has(arguments, "overwrite");
     if (resume && overwrite)
@@ -126,8 +188,12 @@ tc_status tc_cli_room(const tc_arguments *arguments, const char *out, tc_room *r
 
 tc_status tc_cli_print_json(json_t *value, tc_error *error) {
     if (!value) return tc_raise(error, TC_FAILED, "memory: none left for the JSON; free some");
-    const int failed = json_dumpf(value, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(15));
+    errno = 0;
+    bool failed = json_dumpf(value, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(15)) || putchar('\n') == EOF;
     json_decref(value);
-    putchar('\n');
-    return failed ? tc_raise(error, TC_FAILED, "standard output: cannot be written; free space on the disk") : TC_OK;
+    failed = failed || fflush(stdout);
+    if (!failed) return TC_OK;
+    if (errno == EPIPE)
+        return tc_raise(error, TC_FAILED, "standard output: nobody reads on; let the reader take it all");
+    return tc_raise(error, TC_FAILED, "standard output: cannot be written; free space on the disk");
 }

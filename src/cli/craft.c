@@ -140,7 +140,7 @@ static tc_status craft(const tc_arguments *arguments, tc_error *error) {
     TC_TRY(tc_cli_check_output(out, error));
     TC_TRY(tc_cli_room(arguments, out, &room, error));
     TC_TRY(tc_poison_check_folder(out, tc_room_replaces(&room), error));
-    TC_TRY(tc_lab_open(spec, &hooks, &lab, error));
+    TC_TRY(tc_lab_open(spec, 0, &hooks, &lab, error));
     TC_TRY(tc_spec_check_threat(spec, lab.dataset, error));
     tc_trial_open(&lab, number, &trial);
     TC_TRY(tc_trial_draw(&trial, error));

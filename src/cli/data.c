@@ -34,6 +34,14 @@ static const tc_usage usage = {
     .most = 2,
     .flags = flags};
 
+/* A source that was named as such, and not by --set, as a spec takes it to be. */
+static tc_status blame_source(tc_status status, tc_error *error) {
+    static const char said[] = "--set: dataset.source: ";
+    if (status == TC_OK || !error || strncmp(error->message, said, sizeof said - 1)) return status;
+    tc_error reason = *error;
+    return tc_raise(error, status, "data: %s", reason.message + sizeof said - 1);
+}
+
 tc_status tc_cli_open_data(const tc_arguments *arguments, const json_t *options, tc_dataset **dataset,
                            tc_error *error) {
     enum { MOST = 16, TEXT = TC_TEXT_SIZE + 64 };
@@ -60,7 +68,7 @@ tc_status tc_cli_open_data(const tc_arguments *arguments, const json_t *options,
 done:
     tc_spec_free(spec);
     free(text);
-    return status;
+    return blame_source(status, error);
 }
 
 static tc_status open_source(const tc_arguments *arguments, tc_dataset **dataset, tc_error *error) {

@@ -320,7 +320,7 @@ static tc_status check_arguments(const tc_arguments *a, tc_mode *mode, tc_error 
     *mode = !strcmp(text, "train") ? TC_TRAIN : TC_EVALUATE;
     if (*mode == TC_EVALUATE && strcmp(text, "eval") != 0)
         return tc_raise(error, TC_INVALID, "derive: --mode is '%.64s'; must be train or eval", text);
-    return TC_OK;
+    return tc_cli_check_file("--out", tc_arguments_value(a, "out", NULL), error);
 }
 
 static tc_status derive(int argc, char **argv, tc_error *error) {

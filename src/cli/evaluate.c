@@ -11,7 +11,7 @@
 
 static const tc_flag flags[] = {
     {"weights", "FILE", "W.safetensors (required)"},
-    {"network", "NAME", "which section of the spec the weights belong to: surrogate or victim [victim]"},
+    TC_NETWORK_FLAGS,
     {"poison", "DIR", "a poison folder; also tells where the targets it was made against land"},
     {"predictions", "FILE", "instead of --weights: what a model from outside says, CSV or NPZ"},
     {"export", "DIR", "what it was asked, as `tocsin data export` wrote it; goes with --predictions"},
@@ -24,7 +24,8 @@ static const tc_usage usage = {
     .command = "evaluate",
     .operands = "[SPEC.yaml]",
     .summary = "accuracy of given weights, and where the targets land",
-    .details = "With --predictions and --export no spec is needed: docs/data.md tells how to have a\n"
+    .details = "The weights are of the network that --network and --index name, as with `tocsin train`.\n"
+               "With --predictions and --export no spec is needed: docs/data.md tells how to have a\n"
                "model from elsewhere judged.\n",
     .most = 1,
     .flags = flags};
@@ -95,19 +96,18 @@ done:
 }
 
 static tc_status evaluate(const tc_arguments *arguments, tc_error *error) {
-    const char *network = tc_arguments_value(arguments, "network", "victim");
     tc_spec *spec = NULL;
     tc_lab lab = {0};
+    tc_cli_network network = {0};
     tc_status status = TC_OK;
     if (tc_arguments_has(arguments, "predictions") || tc_arguments_has(arguments, "export"))
         return tc_cli_judge(arguments, error);
-    if (strcmp(network, "surrogate") && strcmp(network, "victim"))
-        TC_RAISE(TC_INVALID, "evaluate: --network is '%.64s'; must be surrogate or victim", network);
     if (!tc_arguments_has(arguments, "weights"))
         TC_RAISE(TC_INVALID, "evaluate: --weights is missing; write --weights W.safetensors");
     TC_TRY(tc_cli_spec(arguments, arguments->count ? arguments->positional[0] : NULL, TC_SPEC_PHASE, &spec, error));
-    TC_TRY(tc_lab_open(spec, NULL, &lab, error));
-    TC_TRY(measure(arguments, &lab, strcmp(network, "victim") ? lab.surrogates[0] : lab.victim, error));
+    TC_TRY(tc_cli_network_of(arguments, spec, &network, error));
+    TC_TRY(tc_lab_open(spec, network.victim, NULL, &lab, error));
+    TC_TRY(measure(arguments, &lab, tc_cli_model(&lab, &network), error));
 done:
     tc_lab_close(&lab);
     tc_spec_free(spec);

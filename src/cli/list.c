@@ -163,7 +163,7 @@ static const struct {
     const char *name;
     json_t *(*list)(query *asked);
 } kinds[] = {{"attacks", attacks}, {"models", models},     {"layers", layers}, {"datasets", datasets},
-             {"losses", losses},   {"defenses", defenses}, {"schema", schema}};
+             {"losses", losses},   {"defenses", defenses}, {"schema", schema}, {"defences", defenses}};
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
 static tc_status list(const tc_arguments *arguments, tc_error *error) {

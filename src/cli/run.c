@@ -107,6 +107,8 @@ static tc_status read_order(const tc_arguments *arguments, const tc_plan *plan, 
     const char *out = tc_arguments_value(arguments, "out", NULL);
     int64_t jobs = 0;
     tc_status status = TC_OK;
+    if (tc_arguments_has(arguments, "no-measure") && !tc_arguments_has(arguments, "plan"))
+        TC_RAISE(TC_INVALID, "run: --no-measure is about --plan; give both, or leave it away");
     if (out && !*out) TC_RAISE(TC_INVALID, "--out: is empty; name a folder");
     TC_TRY(tc_path_format(a->folder, error, "%s%s", out ? out : "out/", out ? "" : plan->base->study.name));
     TC_TRY(tc_arguments_int(arguments, "jobs", 0, 4096, 0, &jobs, error));
@@ -142,10 +144,14 @@ static tc_status conduct(const tc_arguments *arguments, const tc_plan *plan, con
     const tc_study_hooks hooks = {
         .progress = show, .finished = announce, .note = note, .stop = tc_cli_stopped, .context = board};
     tc_cli_catch_signals();
-    status = tc_study_run(plan, order, &hooks, error);
+    int given_up = 0;
+    tc_study_order counted = *order;
+    counted.given_up = &given_up;
+    status = tc_study_run(plan, &counted, &hooks, error);
     tc_board_clear(board);
     tc_board_free(board);
     if (status == TC_OK) return tc_cli_show(arguments, order->folder, error);
+    if (given_up && anything_finished(order->folder)) tc_cli_show(arguments, order->folder, NULL);
     if (status != TC_INTERRUPTED) return status;
     const bool any = anything_finished(order->folder) && tc_cli_show(arguments, order->folder, NULL) == TC_OK;
     return tc_raise(error, TC_INTERRUPTED, "%s: interrupted; %s", order->folder,

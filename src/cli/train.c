@@ -11,10 +11,9 @@
 #include <string.h>
 
 static const tc_flag flags[] = {{"out", "FILE", "W.safetensors: where the weights go (required)"},
-                                {"network", "NAME", "which section of the spec: surrogate or victim [victim]"},
+                                TC_NETWORK_FLAGS,
                                 {"poison", "DIR", "a poison to lay over the training data"},
                                 {"trial", "N", "the trial whose start and order are taken, from 0 [0]"},
-                                {"index", "N", "of several surrogates, which, from 0 [0]"},
                                 TC_SPEC_FLAGS,
                                 {"json", NULL, "print the result as JSON"},
                                 TC_COMMON_FLAGS,
@@ -26,27 +25,21 @@ static const tc_usage usage = {
     .summary = "train one model and write its weights",
     .details =
         "Without a spec all values are the defaults; --set changes them. The network is the one that `tocsin run`\n"
-        "would train in that trial, to the last bit.\n",
+        "would train in that trial, to the last bit: --network and --index say which of them.\n",
     .most = 1,
     .flags = flags};
 
 /* The arguments, read. */
 typedef struct order {
     const char *out;
-    tc_role role;
-    int64_t trial, index;
+    int64_t trial;
 } order;
 
 static tc_status read_order(const tc_arguments *arguments, order *o, tc_error *error) {
     tc_status status = TC_OK;
-    const char *network = tc_arguments_value(arguments, "network", "victim");
     o->out = tc_arguments_value(arguments, "out", "");
-    o->role = strcmp(network, "surrogate") ? TC_VICTIM : TC_SURROGATE;
-    if (strcmp(network, "surrogate") && strcmp(network, "victim"))
-        TC_RAISE(TC_INVALID, "train: --network is '%.64s'; must be surrogate or victim", network);
     if (!*o->out) TC_RAISE(TC_INVALID, "train: --out is missing; write --out W.safetensors");
     TC_TRY(tc_arguments_int(arguments, "trial", 0, 1000000, 0, &o->trial, error));
-    TC_TRY(tc_arguments_int(arguments, "index", 0, 63, 0, &o->index, error));
 done:
     return status;
 }
@@ -79,20 +72,25 @@ static tc_status train(const tc_arguments *arguments, tc_error *error) {
     tc_train_result result = {0};
     tc_accuracy test = {0};
     order o = {0};
+    tc_cli_network network = {0};
     tc_status status = TC_OK;
     TC_TRY(read_order(arguments, &o, error));
     TC_TRY(tc_cli_spec(arguments, arguments->count ? arguments->positional[0] : NULL, TC_SPEC_PHASE, &spec, error));
-    TC_TRY(tc_cli_check_output(o.out, error));
+    TC_TRY(tc_cli_network_of(arguments, spec, &network, error));
+    TC_TRY(tc_cli_check_file("--out", o.out, error));
     TC_TRY(tc_cli_check_apart(o.out, arguments->count ? arguments->positional[0] : NULL, error));
     TC_TRY(tc_cli_check_apart(o.out, spec->data.source, error));
-    TC_TRY(tc_lab_open(spec, &hooks, &lab, error));
+    TC_TRY(tc_lab_open(spec, network.victim, &hooks, &lab, error));
     const char *folder = tc_arguments_value(arguments, "poison", NULL);
     if (folder) TC_TRY(tc_poison_load(lab.dataset, folder, &poison, error));
     tc_cli_catch_signals();
     tc_trial_open(&lab, o.trial, &trial);
-    tc_training training = {.role = o.role, .label = "", .poison = poison};
-    training.index = tc_spec_surrogate(spec, (int)o.index, &training.architecture);
-    const tc_model *model = o.role == TC_VICTIM ? lab.victim : lab.surrogates[training.architecture];
+    const tc_training training = {.role = network.role,
+                                  .architecture = network.architecture,
+                                  .index = network.index,
+                                  .label = "",
+                                  .poison = poison};
+    const tc_model *model = tc_cli_model(&lab, &network);
     TC_TRY(tc_trial_train(&trial, &training, &weights, &result, error));
     tc_meter_clear(&meter);
     TC_TRY(tc_evaluate(lab.device, model, &weights, lab.dataset, &lab.dataset->test, &test, error));

@@ -41,6 +41,15 @@ static bool vote(const tc_look *look, const int32_t *nearest, int k, int32_t own
     return kept;
 }
 
+static tc_status check_count(const knn_options *o, size_t count, tc_error *error) {
+    if ((size_t)o->k < count) return TC_OK;
+    return tc_raise(error, TC_INVALID, "k: %" PRId64 " neighbours of %zu samples; ask for fewer", o->k, count);
+}
+
+static tc_status check_victim(const tc_prospect *victim, const void *options, tc_error *error) {
+    return check_count(options, victim->dataset->train.count, error);
+}
+
 static tc_status filter(const tc_filter_job *job, const void *options, tc_filtered *filtered, tc_error *error) {
     tc_status status = TC_OK;
     const knn_options *o = options;
@@ -48,8 +57,7 @@ static tc_status filter(const tc_filter_job *job, const void *options, tc_filter
     int32_t *nearest = NULL;
     size_t *votes = NULL;
     tc_look look = {0};
-    if (k >= count)
-        TC_RAISE(TC_INVALID, "deep-knn: k: %" PRId64 " neighbours of %zu samples; ask for fewer", o->k, count);
+    TC_TRY(check_count(o, count, error));
     TC_TRY(tc_look_create(job, true, 0.2, &look, error));
     TC_TRY(tc_new(&nearest, count * k, sizeof *nearest, error));
     TC_TRY(tc_new(&votes, (size_t)look.classes, sizeof *votes, error));
@@ -70,5 +78,6 @@ const tc_defence tc_deep_knn = {
     .summary = "drops what lies among samples of another class",
     .options = options_table,
     .options_size = sizeof(knn_options),
+    .check_victim = check_victim,
     .filter = filter,
 };

@@ -37,6 +37,13 @@ typedef struct tc_filtered {
     double seconds;
 } tc_filtered;
 
+/* What is known of a victim before it is trained. */
+typedef struct tc_prospect {
+    const tc_dataset *dataset; /* without a poison */
+    const tc_model *model;
+    const tc_train_options *train; /* as `adapt` leaves them */
+} tc_prospect;
+
 typedef struct tc_defence {
     const char *name;         /* "spectral-signatures" */
     const char *kind;         /* "none", "filter" or "training" */
@@ -47,6 +54,10 @@ typedef struct tc_defence {
     /* Refuses what no option's own range can; called before anything is trained, the message begins with an option's
      * name. NULL: nothing to check. */
     tc_status (*check)(const void *options, tc_error *error);
+    /* Refuses what does not go with this victim: more neighbours than samples, a first look after the last epoch.
+     * Called before anything is trained; the message begins with an option's name where one is to blame. NULL: nothing.
+     */
+    tc_status (*check_victim)(const tc_prospect *victim, const void *options, tc_error *error);
     /* Clears `keep` (all set) where it drops and fills `score` (all NaN) where it has one. NULL: it drops nothing. */
     tc_status (*filter)(const tc_filter_job *job, const void *options, tc_filtered *filtered, tc_error *error);
     /* Sets what it needs in the training. NULL: nothing. */
@@ -58,6 +69,8 @@ typedef struct tc_defence {
 const tc_defence *tc_defences(void); /* ends with a NULL name; the first, "none", does nothing */
 const tc_defence *tc_defence_find(const char *name);
 tc_status tc_defence_check(const tc_defence *defence, const void *options, tc_error *error);
+tc_status tc_defence_check_victim(const tc_defence *defence, const tc_prospect *victim, const void *options,
+                                  tc_error *error);
 
 /* Runs a filter. A defence without one keeps everything. Refuses a network that does not fit the data, and a filter
  * that keeps nothing. Free the result in any case. */

@@ -23,6 +23,7 @@
 #include "defence/medoids.h"
 #include "defence/methods.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -53,6 +54,10 @@ static const tc_option during_table[] = {
             "share of the epochs after which nothing is dropped any more (released code: the rate's last milestone)"),
     TC_OPTIONS_END};
 static const tc_option after_table[] = {MEDOID_OPTIONS, TC_OPTIONS_END};
+
+static size_t medoids_of(const epic_options *o, size_t count) {
+    return (size_t)ceil(o->fraction * (double)count);
+}
 
 /* What a pair of samples of one class is apart. */
 typedef struct gradients {
@@ -106,7 +111,7 @@ static tc_status filter_class(const tc_look *look, const tc_members *members, in
     tc_status status = TC_OK;
     gradients *g = context;
     tc_filtered *filtered = g->filtered;
-    const size_t wanted = (size_t)ceil(g->options->fraction * (double)members->count);
+    const size_t wanted = medoids_of(g->options, members->count);
     uint32_t *medoid = NULL;
     int32_t *of = NULL;
     size_t *size = NULL, chosen;
@@ -151,6 +156,49 @@ static bool due(const void *options, int64_t epoch, int64_t epochs) {
     return epoch >= o->warmup && epoch % o->every == 0 && (double)epoch <= o->until * (double)epochs;
 }
 
+/* ---- what a victim does not allow ---- */
+
+static size_t samples_of(const tc_dataset *data, int class) {
+    size_t count = 0;
+    for (size_t i = 0; i < data->train.count; i++) count += data->train.labels[i] == class;
+    return count;
+}
+
+/* Every medoid is in a cluster of its own, so a cluster has at most what the others leave. */
+static tc_status check_clusters(const tc_dataset *data, const epic_options *o, tc_error *error) {
+    size_t largest = 0;
+    for (int class = 0; class < data->classes; class ++) {
+        const size_t count = samples_of(data, class), medoids = medoids_of(o, count);
+        if (count && count - medoids + 1 > largest) largest = count - medoids + 1;
+    }
+    if (largest > (size_t)o->isolated) return TC_OK;
+    return tc_raise(error, TC_INVALID,
+                    "fraction: %g leaves no cluster more than %zu %s, and isolated drops those of up to %" PRId64
+                    ": nothing is kept; lower one of them",
+                    o->fraction, largest, largest == 1 ? "sample" : "samples", o->isolated);
+}
+
+static tc_status check_after(const tc_prospect *victim, const void *options, tc_error *error) {
+    return check_clusters(victim->dataset, options, error);
+}
+
+/* A defence that never looks is none, and its rows would be those of none. */
+static tc_status check_during(const tc_prospect *victim, const void *options, tc_error *error) {
+    const epic_options *o = options;
+    tc_status status = TC_OK;
+    int64_t epoch = 0;
+    TC_TRY(tc_train_check_keep(victim->train, error));
+    TC_TRY(check_clusters(victim->dataset, o, error));
+    while (epoch < victim->train->epochs && !due(o, epoch, victim->train->epochs)) epoch++;
+    if (epoch == victim->train->epochs)
+        TC_RAISE(TC_INVALID,
+                 "warmup: of the %" PRId64 " epochs that %s is trained none is looked at (from %" PRId64
+                 ", every %" PRId64 ", until %g of them); lower it, or train for longer",
+                 epoch, tc_model_name(victim->model), o->warmup, o->every, o->until);
+done:
+    return status;
+}
+
 const tc_defence tc_epic = {
     .name = "epic",
     .kind = "training",
@@ -158,6 +206,7 @@ const tc_defence tc_epic = {
     .summary = "drops what lies alone in gradient space, again and again while training",
     .options = during_table,
     .options_size = sizeof(epic_options),
+    .check_victim = check_during,
     .filter = filter,
     .due = due,
 };
@@ -169,5 +218,6 @@ const tc_defence tc_epic_after = {
     .summary = "drops what lies alone in the finished network's gradient space",
     .options = after_table,
     .options_size = sizeof(epic_options),
+    .check_victim = check_after,
     .filter = filter,
 };

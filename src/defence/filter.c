@@ -28,7 +28,8 @@ tc_status tc_defence_filter(const tc_defence *defence, const void *options, cons
     if (defence->filter) TC_TRY(defence->filter(job, options, filtered, error));
     for (size_t i = 0; i < filtered->count; i++) filtered->kept += filtered->keep[i];
     if (filtered->kept == 0)
-        TC_RAISE(TC_INVALID, "%s: keeps none of the %zu samples; let it drop fewer", defence->name, filtered->count);
+        TC_RAISE_FRUITLESS(TC_INVALID, "%s: keeps none of the %zu samples; let it drop fewer", defence->name,
+                           filtered->count);
     if (job->progress) job->progress(job->context, 1);
     filtered->seconds = tc_clock() - started;
 done:

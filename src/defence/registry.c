@@ -55,3 +55,8 @@ const tc_defence *tc_defence_find(const char *name) {
 tc_status tc_defence_check(const tc_defence *defence, const void *options, tc_error *error) {
     return defence->check ? defence->check(options, error) : TC_OK;
 }
+
+tc_status tc_defence_check_victim(const tc_defence *defence, const tc_prospect *victim, const void *options,
+                                  tc_error *error) {
+    return defence->check_victim ? defence->check_victim(victim, options, error) : TC_OK;
+}

@@ -127,12 +127,19 @@ static void put_cell_name(const tc_page *page, const json_t *cell, bool with_col
     fputs("</small>", page->out);
 }
 
+/* Only compared, not in the tables of cells. */
+static const char confidence[] = "confidence";
+
+static const char *title_of(const tc_grid *grid, const char *metric) {
+    for (const tc_measure *m = grid->measures; m->metric; m++)
+        if (!strcmp(metric, m->metric)) return m->title;
+    return strcmp(metric, confidence) ? metric : "Confidence";
+}
+
 static void put_pair(const tc_page *page, const json_t *pair, const json_t *a, const json_t *b) {
     const bool together = tc_grid_column_of(page->grid, a) == tc_grid_column_of(page->grid, b);
     const double p = tc_figure(pair, "p", NULL), error = tc_figure(pair, "difference", "stderr", NULL);
-    const char *metric = tc_figure_text(pair, "metric", NULL), *title = metric;
-    for (const tc_measure *m = page->grid->measures; m->metric; m++)
-        if (!strcmp(metric, m->metric)) title = m->title;
+    const char *title = title_of(page->grid, tc_figure_text(pair, "metric", NULL));
     fputs("<tr><th scope=\"row\" class=\"row\">", page->out);
     put_cell_name(page, a, !together);
     fputs("</th><td class=\"row\">", page->out);
@@ -159,6 +166,12 @@ static bool both(const tc_page *page, const json_t *pair, const json_t **a, cons
     return *a && *b && isfinite(tc_figure(pair, "difference", "mean", NULL));
 }
 
+static bool compares_confidence(const json_t *pairs) {
+    for (size_t i = 0; i < json_array_size(pairs); i++)
+        if (!strcmp(tc_figure_text(json_array_get(pairs, i), "metric", NULL), confidence)) return true;
+    return false;
+}
+
 void tc_page_pairs(const tc_page *page) {
     const json_t *pairs = json_object_get(page->results, "pairs"), *a, *b;
     size_t count = 0, shown = 0;
@@ -170,6 +183,12 @@ void tc_page_pairs(const tc_page *page) {
         "compared trial by trial. p: how often a difference this large would come about by chance alone, not corrected "
         "for the number of comparisons.</p>\n",
         page->out);
+    if (compares_confidence(pairs))
+        fputs("<p class=\"quiet\">Confidence: the probability that the victim itself gives the attacker's class, the "
+              "mean "
+              "over what is attacked. It moves before an image is taken for that class, and so tells attacks apart "
+              "earlier than success does.</p>\n",
+              page->out);
     if (count > FOLDED) fprintf(page->out, "<details class=\"print\"><summary>%zu comparisons</summary>\n", count);
     tc_html_table(page->out, "Paired tests");
     fputs("First minus second, in percentage points, mean ± standard error over n shared trials.", page->out);

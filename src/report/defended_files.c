@@ -1,4 +1,5 @@
 /* defended_files.c — tables/defences.csv and .tex: each defence beside none, with what its filter found. */
+#include "base/csv.h"
 #include "report/defended.h"
 #include "report/factor.h"
 #include "report/figures.h"
@@ -21,11 +22,14 @@ static void put_field(FILE *out, const char *text) {
     fputs(quoted ? "\"" : "", out);
 }
 
+static void put_value(FILE *out, double value) {
+    char text[TC_CSV_NUMBER];
+    fprintf(out, ",%s", tc_csv_number(value, text));
+}
+
 static void put_two(FILE *out, double mean, double error) {
-    fputc(',', out);
-    if (isfinite(mean)) fprintf(out, "%.17g", mean);
-    fputc(',', out);
-    if (isfinite(error)) fprintf(out, "%.17g", error);
+    put_value(out, mean);
+    put_value(out, error);
 }
 
 static void csv_row(void *context, const tc_grid *grid, int row, int column, int plain) {
@@ -40,7 +44,7 @@ static void csv_row(void *context, const tc_grid *grid, int row, int column, int
     for (int f = 0; f < grid->factors; f++) {
         const json_t *own = tc_factor_of(cell, grid->factor[f]);
         if (json_is_number(own))
-            snprintf(value, sizeof value, "%.17g", json_number_value(own));
+            tc_csv_number(json_number_value(own), value);
         else
             tc_factor_value("", own, TC_PLAIN, value, sizeof value);
         fputc(',', out);
@@ -53,8 +57,7 @@ static void csv_row(void *context, const tc_grid *grid, int row, int column, int
         put_two(out, without.mean, without.error);
         put_two(out, with.mean, with.error);
         put_two(out, change.mean, change.error);
-        fputc(',', out);
-        if (isfinite(change.p)) fprintf(out, "%.17g", change.p);
+        put_value(out, change.p);
     }
     for (const tc_defence_figure *f = tc_defence_figures; f->metric; f++) {
         const tc_entry entry = tc_defended_figure(grid, f, row, column);

@@ -12,20 +12,40 @@ static bool is_control(const json_t *cell) {
     return !strcmp(tc_figure_text(cell, "factors", "attack", NULL), "random-noise");
 }
 
-/* The attack's place that the attacker likes best; false where no trial of one is finished. */
+/* Of an attack's place, NaN where there is none, or only the control's. */
+static double reached(const tc_grid *grid, int r, int c) {
+    const json_t *cell = tc_grid_cell(grid, r, c);
+    if (!cell || grid->row[r].clean || is_control(cell)) return NAN;
+    return tc_grid_entry(grid, grid->measures, r, c).mean;
+}
+
+/* The attack's place that the attacker likes best, the first of equals; false where no trial of one is finished. */
 static bool strongest(const tc_grid *grid, int *row, int *column) {
     double best = NAN;
     for (int r = 0; r < grid->rows; r++)
         for (int c = 0; c < grid->columns; c++) {
-            const json_t *cell = tc_grid_cell(grid, r, c);
-            const double mean = tc_grid_entry(grid, grid->measures, r, c).mean;
-            if (!cell || grid->row[r].clean || is_control(cell) || !isfinite(mean)) continue;
-            if (isfinite(best) && !tc_measure_better(grid->measures, mean, best)) continue;
+            const double mean = reached(grid, r, c);
+            if (!isfinite(mean) || (isfinite(best) && !tc_measure_better(grid->measures, mean, best))) continue;
             best = mean;
             *row = r;
             *column = c;
         }
     return isfinite(best);
+}
+
+/* How many others have reached the same; *other_row, *other_column := the last of them. */
+static int equals_of(const tc_grid *grid, int row, int column, int *other_row, int *other_column) {
+    int count = 0;
+    for (int r = 0; r < grid->rows; r++)
+        for (int c = 0; c < grid->columns; c++) {
+            if ((r == row && c == column) || !tc_grid_first(grid, r, c)) continue;
+            if (fabs(reached(grid, r, c) - reached(grid, row, column)) > 1e-9 || !isfinite(reached(grid, r, c)))
+                continue;
+            count++;
+            *other_row = r;
+            *other_column = c;
+        }
+    return count;
 }
 
 /* The row of what the strongest is held against, for the same network and defence: the control, or no poison. */
@@ -51,15 +71,30 @@ static void share(const tc_grid *grid, int measure, int row, int column, bool wi
         used += (size_t)snprintf(text + used, 2 * CELL - used, *at == ' ' ? "\u00a0" : "%c", *at);
 }
 
-static void put_name(const tc_page *page, int row, int column) {
+static void put_attack(const tc_page *page, int row, int column) {
     char name[TC_GRID_NAME], where[TC_GRID_NAME];
     tc_grid_row_name(page->grid, row, name);
     tc_grid_factors_name(page->grid, tc_grid_cell(page->grid, row, column), -1, where);
-    fputs("The strongest attack, <b>", page->out);
+    fputs("<b>", page->out);
     tc_html_text(page->out, name);
     fputs("</b>", page->out);
     if (*where) fputs(" at ", page->out);
     tc_html_text(page->out, where);
+}
+
+/* Whom the sentence is about; where others have reached the same, it says so. */
+static void put_name(const tc_page *page, int row, int column) {
+    int other_row = 0, other_column = 0;
+    const int others = equals_of(page->grid, row, column, &other_row, &other_column);
+    fputs("The strongest attack, ", page->out);
+    put_attack(page, row, column);
+    if (!others) return;
+    fputs(" (as strong: ", page->out);
+    if (others == 1)
+        put_attack(page, other_row, other_column);
+    else
+        fprintf(page->out, "%d others", others);
+    fputs(")", page->out);
 }
 
 /* Of an attack on everything: how much is still learnt. */

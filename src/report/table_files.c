@@ -1,5 +1,6 @@
 #include "report/table_files.h"
 
+#include "base/csv.h"
 #include "base/file.h"
 #include "report/defended.h"
 #include "report/factor.h"
@@ -20,9 +21,9 @@ static void put_field(FILE *out, const char *text) {
     fputc('"', out);
 }
 
-/* Seventeen digits read back as the same number; nothing where there is none. */
 static void put_value(FILE *out, double value) {
-    if (isfinite(value)) fprintf(out, "%.17g", value);
+    char text[TC_CSV_NUMBER];
+    fputs(tc_csv_number(value, text), out);
 }
 
 static void grid_csv(FILE *out, const tc_grid *grid, const tc_measure *measure) {

@@ -1,4 +1,5 @@
 /* check.c — what a training refuses before its first step. A spec is held against it before anything runs. */
+#include "train/optimiser.h"
 #include "train/passes.h"
 #include "train/schedule.h"
 #include "train/variant.h"
@@ -14,6 +15,12 @@ done:
     return status;
 }
 
+tc_status tc_train_check_keep(const tc_train_options *options, tc_error *error) {
+    if (options->dp_clip == 0 || options->dp_unit != 0) return TC_OK;
+    return tc_raise(error, TC_INVALID,
+                    "dp_clip: a filter that drops samples while training is not private; leave one out");
+}
+
 tc_status tc_train_check(const tc_train_options *options, const tc_dataset *data, const tc_model *model,
                          tc_error *error) {
     const int side = data->height < data->width ? data->height : data->width;
@@ -21,6 +28,7 @@ tc_status tc_train_check(const tc_train_options *options, const tc_dataset *data
     tc_status status = TC_OK;
     if (options->crop >= side)
         TC_RAISE(TC_INVALID, "crop: %lld pixels of images %d wide; take fewer", (long long)options->crop, side);
+    TC_TRY(tc_optimiser_check(options, error));
     TC_TRY(tc_schedule_make(options, &schedule, error));
     TC_TRY(tc_variants_check(options, data, model, error));
     if (model) TC_TRY(check_model(options, data, model, error));

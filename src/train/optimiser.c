@@ -50,6 +50,14 @@ static const struct {
     void (*step)(const tc_optimiser *optimiser, const moment *now, const void *gradient, void *theta);
 } kinds[] = {[SGD] = {1, sgd_pace, sgd}, [ADAM] = {2, adam_pace, adam}, [ADAMW] = {2, adam_pace, adam}};
 
+/* A moment that is all of what it was never leaves zero, and is divided by the share in it that is new: zero as well.
+ */
+tc_status tc_optimiser_check(const tc_train_options *options, tc_error *error) {
+    if (options->optimiser == SGD || (options->beta1 < 1 && options->beta2 < 1)) return TC_OK;
+    return tc_raise(error, TC_INVALID, "%s: is 1, with which adam takes no step; take less",
+                    options->beta1 < 1 ? "beta2" : "beta1");
+}
+
 tc_status tc_optimiser_create(tc_device *device, const tc_train_options *options, size_t count, tc_optimiser *optimiser,
                               tc_error *error) {
     tc_status status = TC_OK;

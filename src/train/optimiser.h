@@ -15,6 +15,8 @@ typedef struct tc_optimiser {
     void *moment[TC_MAX_MOMENTS]; /* device reals [count] */
 } tc_optimiser;
 
+/* Refuses moments that no step could be made of. */
+tc_status tc_optimiser_check(const tc_train_options *options, tc_error *error);
 tc_status tc_optimiser_create(tc_device *device, const tc_train_options *options, size_t count, tc_optimiser *optimiser,
                               tc_error *error);
 /* θ := θ − …; `step` is 1 for the first. */

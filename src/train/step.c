@@ -63,11 +63,11 @@ tc_tally tc_trainer_gradient(tc_trainer *t, int n) {
 
 /* A device that runs ahead has gone on until somebody looked. */
 tc_status tc_trainer_diverged(const tc_trainer *t, int64_t step, tc_error *error) {
-    return tc_raise(error, TC_FAILED,
-                    "train: the loss is no longer a number in epoch %" PRId64 ", %sstep %" PRId64
-                    "; take a lower rate than %g or a longer warmup than %g epochs",
-                    t->run.at.epoch + 1, t->plain.on && t->device->k->record_begin ? "by " : "", step, t->options->rate,
-                    t->options->warmup);
+    return tc_raise_fruitless(error, TC_FAILED,
+                              "train: the loss is no longer a number in epoch %" PRId64 ", %sstep %" PRId64
+                              "; take a lower rate than %g or a longer warmup than %g epochs",
+                              t->run.at.epoch + 1, t->plain.on && t->device->k->record_begin ? "by " : "", step,
+                              t->options->rate, t->options->warmup);
 }
 
 /* The rate in the middle of the step, so that milestones fall between steps and warm-up does not start at zero. */

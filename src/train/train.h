@@ -41,6 +41,8 @@ tc_status tc_train_apply_recipe(tc_train_options *options, const char *recipe, t
  * yet). */
 tc_status tc_train_check(const tc_train_options *options, const tc_dataset *data, const tc_model *model,
                          tc_error *error);
+/* Of a training whose hooks drop samples on the way. */
+tc_status tc_train_check_keep(const tc_train_options *options, tc_error *error);
 
 /* Gradients of an image that one image of an epoch takes: 1, and more with what is different in a step (variant.h). */
 double tc_train_work(const tc_train_options *options);

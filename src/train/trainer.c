@@ -10,8 +10,7 @@ tc_status tc_trainer_check(const tc_trainer *t, tc_error *error) {
         TC_RAISE(TC_INVALID, "train: batch normalisation in %s needs 2 training samples or more; give it more data",
                  tc_model_name(t->model));
     TC_TRY(tc_train_check(t->options, t->view->dataset, t->model, error));
-    if (t->hooks && t->hooks->keep && t->options->dp_clip > 0 && t->options->dp_unit == 0)
-        TC_RAISE(TC_INVALID, "dp_clip: a filter that drops samples while training is not private; leave one out");
+    if (t->hooks && t->hooks->keep) TC_TRY(tc_train_check_keep(t->options, error));
 done:
     return status;
 }

@@ -73,10 +73,40 @@ static void refuses_and_stops(void **state) {
     remove_folder(folder);
 }
 
+/* What diverges is given up; the rest is reported. */
+static void gives_up_what_diverges(void **state) {
+    (void)state;
+    static const char *const wild[] = {"trials=1",
+                                       "dataset.source=glyphs",
+                                       "dataset.train_per_class=6",
+                                       "dataset.test_per_class=3",
+                                       "threat.ratio=0.1",
+                                       "surrogate.model=lenet",
+                                       "surrogate.train.epochs=2",
+                                       "surrogate.train.batch=8",
+                                       "surrogate.train.rate=900",
+                                       "surrogate.train.crop=0",
+                                       "victim.model=logreg",
+                                       "victim.train.epochs=1",
+                                       "victim.train.crop=0",
+                                       "attacks.1.name=gradient-matching",
+                                       NULL};
+    tocsin_error error;
+    char folder[256], out[300];
+    make_folder(folder);
+    snprintf(out, sizeof out, "%s/study", folder);
+    assert_int_equal(tocsin_study(NULL, wild, out, false, NULL, &error), TOCSIN_FAILED);
+    if (!strstr(error.message, "3 of 6 phases were given up") || !strstr(error.message, "surrogate"))
+        fail_msg("%s", error.message);
+    assert_true(there(out, "results.json") && there(out, "report.html"));
+    remove_folder(folder);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(leaves_its_results),
         cmocka_unit_test(refuses_and_stops),
+        cmocka_unit_test(gives_up_what_diverges),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

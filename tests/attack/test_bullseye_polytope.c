@@ -38,6 +38,14 @@ static void layers_and_merged_targets(void **state) {
     void *options = crafting_options(&tc_bullseye_polytope, (const char *const[]){"layers=block7", NULL});
     assert_int_equal(tc_bullseye_polytope.craft(&job, options, &none, NULL, &error), TC_INVALID);
     assert_non_null(strstr(error.message, "block1"));
+    tc_craft_job unready = job; /* before surrogates are trained */
+    tc_surrogate untrained[SURROGATES];
+    for (int i = 0; i < job.surrogate_count; i++) untrained[i] = (tc_surrogate){.model = job.surrogates[i].model};
+    unready.surrogates = untrained;
+    unready.device = NULL;
+    error = (tc_error){0};
+    assert_int_equal(tc_attack_check_job(&tc_bullseye_polytope, &unready, options, &error), TC_INVALID);
+    assert_non_null(strstr(error.message, "block1"));
     free(options);
     crafting_leave_bars(&c);
 }

@@ -89,11 +89,35 @@ static void what_the_data_cannot_give_is_refused(void **state) {
     tiny_dataset_free(data);
 }
 
+/* Not "take at most 0". */
+static void an_empty_class_is_named(void **state) {
+    (void)state;
+    static const char *const settings[] = {"target_class=1", "intended_class=2", NULL};
+    const tc_threat_options options = options_of(settings);
+    tc_dataset *data = tiny_dataset(4, 1, 4, 400, 80);
+    tc_split *const split[] = {&data->test, &data->train};
+    static const char *const says[] = {"target_class: class 1 (b) of ", "intended_class: class 2 (c) of "};
+    for (int s = 0; s < 2; s++) {
+        int32_t *kept = malloc(split[s]->count * sizeof *kept);
+        tc_error error = {0};
+        tc_threat t;
+        memcpy(kept, split[s]->labels, split[s]->count * sizeof *kept);
+        for (size_t i = 0; i < split[s]->count; i++)
+            if (kept[i] == s + 1) split[s]->labels[i] = 0;
+        assert_int_equal(tc_threat_draw(data, &options, tc_stream_make(1), &t, &error), TC_INVALID);
+        if (strncmp(error.message, says[s], strlen(says[s]))) fail_msg("%s", error.message);
+        memcpy(split[s]->labels, kept, split[s]->count * sizeof *kept);
+        free(kept);
+    }
+    tiny_dataset_free(data);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_draw_is_what_was_asked_for),
         cmocka_unit_test(same_stream_same_draw_and_named_classes_hold),
         cmocka_unit_test(what_the_data_cannot_give_is_refused),
+        cmocka_unit_test(an_empty_class_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

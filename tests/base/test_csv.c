@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -81,6 +82,17 @@ static void reads_numbers_strictly(void **state) {
     assert_string_equal(error.message, "f.csv:12: a logit is ''; must be a finite number");
 }
 
+static void writes_numbers_shortly(void **state) {
+    (void)state;
+    char text[TC_CSV_NUMBER];
+    assert_string_equal(tc_csv_number(0.1, text), "0.1");
+    assert_string_equal(tc_csv_number(0.10000000000000001, text), "0.1");
+    assert_string_equal(tc_csv_number(-2, text), "-2");
+    assert_string_equal(tc_csv_number(NAN, text), "");
+    const double odd[] = {1.0 / 3, 0.1 + 0.2, 2.0 / 3e-300, 5e-324, 1e308};
+    for (int i = 0; i < 5; i++) assert_true(strtod(tc_csv_number(odd[i], text), NULL) == odd[i]);
+}
+
 int main(void) {
     const int file = mkstemp(path);
     if (file < 0) return 1;
@@ -89,6 +101,7 @@ int main(void) {
         cmocka_unit_test(gives_rows_and_cells),
         cmocka_unit_test(refuses_what_is_no_plain_table),
         cmocka_unit_test(reads_numbers_strictly),
+        cmocka_unit_test(writes_numbers_shortly),
     };
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     unlink(path);

@@ -17,7 +17,7 @@ for how in '' '--plan' '--plan --no-measure'; do
 done
 LENT_GPUS=0 refuse 2 'device cuda:0: this machine has 0; count from 0' run "$spec" --device cuda --out no
 LENT_GPUS=2 refuse 2 'device cuda:5: this machine has 2; count from 0' run "$spec" --device cuda --gpu 5 --out no
-refuse 2 "--set: precision is 'f16'; did you mean 'bf16'? It must be one of f32, tf32, bf16" run "$spec" --device cuda --precision f16 --out no
+refuse 2 "--precision is 'f16'; did you mean 'bf16'? It must be one of f32, tf32, bf16" run "$spec" --device cuda --precision f16 --out no
 TOCSIN_CUDA_PLUGIN=$tocsin
 export TOCSIN_CUDA_PLUGIN
 checks=$((checks + 1))

@@ -25,7 +25,7 @@ spoil() {
     "$verb" "$target" "$@"
 }
 # and what is then said, about that very file
-is_refused() { refuse_like 2 "--set: dataset.source: $target: $1" data info "$format:bad-$format"; }
+is_refused() { refuse_like 2 "data: $target: $1" data info "$format:bad-$format"; }
 
 # IDX
 spoil idx train-images-idx3-ubyte cut_at 5000;  is_refused 'cut off after 5000 of 23536 bytes; fetch it again'
@@ -34,8 +34,8 @@ spoil idx train-images-idx3-ubyte cut_at 0;     is_refused 'not an IDX file of u
 spoil idx train-images-idx3-ubyte bruise 2;     is_refused 'not an IDX file of unsigned bytes; fetch it again'
 spoil idx train-images-idx3-ubyte bruise 4;     is_refused 'the header asks for '
 spoil idx t10k-labels-idx1-ubyte bruise 7;      is_refused '' # another number of labels
-spoil idx t10k-labels-idx1-ubyte rm; refuse_like 2 '--set: dataset.source: bad-idx: ' data info idx:bad-idx
-spoil idx t10k-labels-idx1-ubyte bruise 9; refuse_like 2 '--set: dataset.source: idx:bad-idx: label ' data info idx:bad-idx
+spoil idx t10k-labels-idx1-ubyte rm; refuse_like 2 'data: bad-idx: ' data info idx:bad-idx
+spoil idx t10k-labels-idx1-ubyte bruise 9; refuse_like 2 'data: idx:bad-idx: label ' data info idx:bad-idx
 gzip good-idx/train-images-idx3-ubyte
 spoil idx train-images-idx3-ubyte.gz cut_at 300;  is_refused 'the gzip data are cut off'
 spoil idx train-images-idx3-ubyte.gz bruise 2000; is_refused 'the gzip data are damaged'
@@ -43,8 +43,8 @@ spoil idx train-images-idx3-ubyte.gz bruise 2000; is_refused 'the gzip data are 
 # CIFAR-10
 spoil cifar10 data_batch_2.bin cut_at 10000; is_refused ''
 spoil cifar10 test_batch.bin cut_at 0;       is_refused ''
-spoil cifar10 data_batch_1.bin bruise 0;     refuse_like 2 '--set: dataset.source: ' data info cifar10:bad-cifar10
-spoil cifar10 data_batch_3.bin rm;           refuse_like 2 '--set: dataset.source: bad-cifar10' data info cifar10:bad-cifar10
+spoil cifar10 data_batch_1.bin bruise 0;     refuse_like 2 'data: ' data info cifar10:bad-cifar10
+spoil cifar10 data_batch_3.bin rm;           refuse_like 2 'data: bad-cifar10' data info cifar10:bad-cifar10
 
 # pictures
 spoil images "$png" cut_at 100; is_refused ''
@@ -52,19 +52,19 @@ spoil images "$png" bruise 60;  is_refused ''
 spoil images "$png" cut_at 0;   is_refused ''
 jpeg() { printf '\377\330\377\340\000\020JFIF\000\001\001\000\000\001\000\001\000\000' >"$1"; }
 spoil images train/00003-fork/0.jpg jpeg; is_refused ''
-spoil images test/00099-unknown mkdir;    refuse_like 2 '--set: dataset.source: bad-images/test/00099-unknown: no such class in the training folder' data info images:bad-images
+spoil images test/00099-unknown mkdir;    refuse_like 2 'data: bad-images/test/00099-unknown: no such class in the training folder' data info images:bad-images
 
 # NPZ
 spoil npz '' cut_at 2000;    is_refused ''
 spoil npz '' cut_at 0;       is_refused ''
 spoil npz '' bruise 1;       is_refused ''
 spoil npz '' bruise 5000;    is_refused '' # zip's checksum tells
-refuse_like 2 '--set: dataset.source: ' data info npz:nothing.npz
-refuse_like 2 '--set: dataset.source: ' data info npz:good-images
+refuse_like 2 'data: ' data info npz:nothing.npz
+refuse_like 2 'data: ' data info npz:good-images
 
 # a kind that nobody reads, and the list that is pointed to
-refuse 2 "--set: dataset.source: dataset 'tiff:x': 'tiff' is not known; \`tocsin list datasets\` names them" data info tiff:x
-refuse 2 '--set: dataset.source: dataset '"'idx'"': no path; write idx:FOLDER' data info idx
+refuse 2 "data: dataset 'tiff:x': 'tiff' is not known; \`tocsin list datasets\` names them" data info tiff:x
+refuse 2 'data: dataset '"'idx'"': no path; write idx:FOLDER' data info idx
 
 # weights, poisons and data that belong to something else
 holds 'train' "$tocsin" train "$spec" --out w.safetensors --quiet

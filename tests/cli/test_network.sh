@@ -5,7 +5,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 cat >own.yaml <<'END'
 trials: 1
-dataset: {source: glyphs, size: 12, train_per_class: 6, test_per_class: 3}
+dataset: {source: glyphs, train_per_class: 6, test_per_class: 3}
 threat: {ratio: 0.1}
 surrogate: &own
   model: sequential

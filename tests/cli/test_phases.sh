@@ -22,6 +22,46 @@ holds 'the same numbers' python3 check.py
 holds 'a control needs no surrogate' "$tocsin" craft --set attacks.1.name=random-noise --set dataset.source=glyphs \
     --set dataset.train_per_class=10 --set threat.ratio=0.02 --set surrogate.model=lenet --set victim.model=lenet --out noise
 
+# one of several victims or surrogates: the very one of the study
+cat >several.yaml <<'END'
+trials: 2
+keep_models: true
+dataset: {source: glyphs, train_per_class: 6, test_per_class: 2}
+threat: {ratio: 0.05, epsilon: 16}
+surrogates:
+  - {model: logreg, count: 2, train: &t {epochs: 1, batch: 16, rate: 0.02, crop: 0, flip: false}}
+  - {model: lenet, train: *t}
+victims:
+  - {model: logreg, train: {epochs: 1, batch: 16, rate: 0.05, crop: 0, flip: false}}
+  - {model: lenet, label: second, train: *t}
+attacks: [{name: gradient-matching, steps: 1, restarts: 1}]
+END
+holds 'a study of several' "$tocsin" run several.yaml --out several --quiet
+of_run() { # 'WHAT' PATTERN FLAGS…: some file of the run is the same
+    what=$1 pattern=$2
+    shift 2
+    holds "$what" "$tocsin" train several.yaml --trial 1 --out one.safetensors --quiet "$@"
+    for file in several/models/$pattern; do cmp -s one.safetensors "$file" && return; done
+    fail "$what: not the run's"
+}
+of_run 'the second victim' 'clean-1-*' --index 1
+holds 'evaluate the second victim' "$tocsin" evaluate several.yaml --weights one.safetensors --index 1
+of_run 'the first victim' 'clean-1-*' --network victim
+of_run 'the second start' 'surrogate-1-1-*' --network surrogate --index 1
+of_run 'the second architecture' 'surrogate-2-1-*' --network surrogate --index 2
+holds 'evaluate the second architecture' "$tocsin" evaluate several.yaml --weights one.safetensors --network surrogate --index 2
+refuse_like 2 'one.safetensors: ' evaluate several.yaml --weights one.safetensors --network surrogate --index 0
+refuse 2 'train: --index is 2; the spec has 2 victims, counted from 0' train several.yaml --out x.safetensors --index 2
+refuse 2 'train: --index is 7; the spec has 3 surrogates, counted from 0' train several.yaml --out x.safetensors --index 7 --network surrogate
+refuse 2 'evaluate: --index is 1; the spec has 1 victim, counted from 0' evaluate "$spec" --weights one.safetensors --index 1
+
+# where a network goes is looked at before it is trained
+mkdir there
+refuse 2 '--out: nowhere/below/w.safetensors: there is no folder nowhere/below; make it first' train "$spec" --out nowhere/below/w.safetensors
+refuse 2 "--out: 'there' is a folder; name a file in it" train "$spec" --out there
+refuse 2 '--json: nowhere/b.json: there is no folder nowhere; make it first' bench --json nowhere/b.json
+refuse 2 '--out: nowhere/d.safetensors: there is no folder nowhere; make it first' derive --model lenet --weights victim.safetensors --batch no --out nowhere/d.safetensors
+
 # data
 holds 'data info' "$tocsin" data info glyphs --set train_per_class=5 --json
 python3 -c 'import json; d = json.load(open("out.txt")); assert d["train"] == 50 and d["height"] == 28 and len(d["classes"]) == 10' || fail 'data info'

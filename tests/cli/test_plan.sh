@@ -127,4 +127,15 @@ if python3 -c 'import yaml, jsonschema' 2>/dev/null; then
 else
     skip 'no jsonschema or yaml for Python: the schema is not tried on specs'
 fi
+# whoever reads has gone
+checks=$((checks + 1))
+{
+    until [ -e gone ]; do sleep 0.01; done
+    "$tocsin" list attacks --json 2>err.txt
+    echo $? >status.txt
+} | { exec <&-; : >gone; }
+case $(cat status.txt) in
+1) grep -q '^tocsin: standard output: nobody reads on; ' err.txt || { fail 'a closed pipe'; cat err.txt; } ;;
+*) fail "a closed pipe: status $(cat status.txt)" ;;
+esac
 finish

@@ -24,6 +24,11 @@ holds 'resume of a finished study' "$tocsin" run "$spec" $long --out killed --re
 finished killed >after.txt
 cmp -s before.txt after.txt || fail 'a finished study was run again'
 
+# when checkpoints are written changes no result
+holds 'resume with other minutes' "$tocsin" run "$spec" $long --out killed --resume --quiet --set victim.train.checkpoint_minutes=3 --set surrogate.train.checkpoint_minutes=4
+finished killed >after.txt
+cmp -s before.txt after.txt || fail 'a study was run again for its checkpoints'
+
 # SIGINT: 130, a checkpoint, and on
 for jobs in 1 2; do
     "$tocsin" run "$spec" $long --out stopped$jobs --jobs $jobs >out.txt 2>err.txt &

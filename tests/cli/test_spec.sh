@@ -143,6 +143,17 @@ changed '--set: threat.target_class: is 10; glyphs has the classes 0 … 9, or -
 changed '--set: threat.intended_class: is 99; glyphs has the classes 0 … 9, or -1 to draw one' --set threat.intended_class=99
 changed '--set: victim.train.crop: is 28 pixels, the images are 28 wide; take fewer' --set victim.train.crop=28
 
+# labels that a key could not tell from a place, and the control, which has no place unless it is listed
+wrong "$attacks"'    label: 2\n' ":2: attacks.1: is called '2', which in keys is a place in the list; give it a label with a letter"
+wrong "$attacks"'victims: [{model: lenet, label: "1"}]\n' ":3: victims.1: is called '1', which in keys is a place in the list; give it a label with a letter"
+wrong "$attacks"'defences: [{name: none, label: "07"}]\n' ":3: defences.1: is called '07', which in keys is a place in the list; give it a label with a letter"
+changed '--set: attacks.random-noise: the control is added by itself; list it to change it' --set attacks.random-noise.distribution=uniform
+
+# flags that are short for --set are called by their names
+changed '--threads is -1; must be 0 … 4096 (threads)' --threads -1
+changed "--device is 'gpu'; did you mean 'cpu'? It must be one of cpu, reference, cuda" --device gpu
+changed 'run: --no-measure is about --plan; give both, or leave it away' --no-measure
+
 # --set
 changed "--set: threat.epsiln: unknown key; did you mean 'epsilon'?" --set threat.epsiln=3
 changed "--set: 'threat' is no assignment; write KEY=VALUE" --set threat
@@ -155,7 +166,7 @@ changed '--set: sweep: stands in a file only; write it there' --set sweep.grid.s
 printf "$attacks" >spec.yaml
 refuse 2 '--set: victims.2.width: logreg has no such option; it has model, label' run spec.yaml --set victims.1.model=lenet --set victims.2.width=3 --set victims.2.model=logreg
 changed "--set: attacks.1.p: 'euclid' is no norm; give a number from 1 or inf" --set attacks.gradient-matching.p=euclid
-changed "--set: seed is 'x'; must be a whole number, 0 … 999999999999999" --seed x
+changed "--seed is 'x'; must be a whole number, 0 … 999999999999999" --seed x
 
 changed '--set: dataset.source: holds bytes that are no UTF-8; write it in UTF-8' --set "dataset.source=idx:$(printf 'caf\351')"
 odd=$(printf 'caf\351.yaml') && printf "$good" >"$odd"

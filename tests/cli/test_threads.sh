@@ -48,7 +48,7 @@ defences:
   - {name: spectral-signatures, poisoned: 0.2}
   - {name: activation-clustering}
   - {name: deep-knn}
-  - {name: epic}
+  - {name: epic, warmup: 0}
   - {name: gradient-norm}
   - {name: loss, share: 0.3}
   - {name: dp-sgd}

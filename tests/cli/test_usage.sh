@@ -10,7 +10,7 @@ for command in run status report train craft evaluate data derive bench list; do
     grep -q "^tocsin $command" out.txt || fail "$command --help begins with its name"
     [ -s err.txt ] && fail "$command --help says something on standard error"
 done
-for kind in attacks models datasets losses defenses; do
+for kind in attacks models datasets losses defenses defences; do
     holds "list $kind" "$tocsin" list $kind
     holds "list $kind --json" "$tocsin" list $kind --json
     case $(head -c 1 out.txt) in '[') ;; *) fail "list $kind --json is a list" ;; esac

@@ -99,6 +99,43 @@ static void keeping_all_changes_nothing(void **state) {
     planted_close(&p);
 }
 
+/* What a victim does not allow is said before one is trained, of the data and the training alone. */
+static void refused_beforehand(void **state) {
+    (void)state;
+    static const struct {
+        const char *name, *settings[4], *message; /* NULL: allowed */
+        int epochs;
+    } asked[] = {
+        {"deep-knn", {"k=119"}, NULL, 1},
+        {"deep-knn", {"k=120"}, "k: 120 neighbours of 120 samples", 1},
+        {"epic-after", {"fraction=1"}, "fraction: ", 1},
+        {"epic-after", {"fraction=0.5", "isolated=1000"}, "fraction: ", 1},
+        {"epic", {NULL}, "warmup: of the 10 epochs", 10},
+        {"epic", {NULL}, NULL, 12}, /* before the one of number 10 */
+        {"epic", {"until=0.5"}, "warmup: of the 12 epochs", 12},
+        {"loss", {NULL}, NULL, 1},
+    };
+    planted p = planted_open(8, as_it_is, 1);
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+        tc_error error = {0};
+        tc_train_options train;
+        const tc_defence *d = tc_defence_find(asked[i].name);
+        void *options = calloc(1, d->options_size);
+        tc_options_default(d->options, options);
+        for (int k = 0; asked[i].settings[k]; k++)
+            must(tc_options_assign(d->options, options, asked[i].settings[k], &error));
+        tc_train_defaults(&train);
+        train.epochs = asked[i].epochs;
+        const tc_prospect victim = {p.view.dataset, p.model, &train};
+        const tc_status status = tc_defence_check_victim(d, &victim, options, &error);
+        assert_int_equal(status, asked[i].message ? TC_INVALID : TC_OK);
+        if (asked[i].message && strncmp(error.message, asked[i].message, strlen(asked[i].message)))
+            fail_msg("%s", error.message);
+        free(options);
+    }
+    planted_close(&p);
+}
+
 static void refusals(void **state) {
     (void)state;
     static const struct {
@@ -177,6 +214,7 @@ int main(void) {
         cmocka_unit_test(rows_are_whole),
         cmocka_unit_test(none_keeps_all_and_views_nest),
         cmocka_unit_test(keeping_all_changes_nothing),
+        cmocka_unit_test(refused_beforehand),
         cmocka_unit_test(refusals),
         cmocka_unit_test(tells_and_stops),
     };

@@ -48,6 +48,21 @@ for words in (strongest["factors"]["label"], least["factors"]["defence"] + " lea
     assert words in said, (words, said)
 END
 holds 'what the page of a defended study says of its defences' python3 check.py
+# Two attacks that tie are both named; a measure that is only compared has a title and a sentence.
+cat >tie.py <<'END'
+import json
+r = json.load(open("plain/results.json"))
+attacks = [c for c in r["cells"] if c["factors"]["attack"] != "random-noise"]
+for c in attacks: c["metrics"]["success"]["mean"] = 0.1
+for c in attacks[:2]: c["metrics"]["success"]["mean"] = 0.5
+r["pairs"] = [{"a": 0, "b": 1, "metric": "confidence", "test": "t", "difference": {"mean": 0.1, "stderr": 0.01}, "n": 4, "p": 0.2}]
+json.dump(r, open("tied/results.json", "w"))
+END
+cp -r plain tied && python3 tie.py || fail 'a tie'
+holds 'a report with a tie' "$tocsin" report tied --quiet
+tr '\n' ' ' <tied/report.html | grep -q 'The strongest attack, <b>[^<]*</b> (as strong: <b>[^<]*</b>)' || fail 'a tie is not told'
+grep -q '<td class="row">Confidence</td>' tied/report.html && grep -q "Confidence: the probability that the victim itself gives the attacker's class" tied/report.html || fail 'confidence is not explained'
+grep -q '[0-9]\.[0-9]*000000000000' tied/tables/*.csv && fail 'numbers that are longer than need be'
 [ -n "$browser" ] || { skip 'no browser: the charts were not drawn'; finish; }
 if ! grep -q 'var vega' swept/report.html; then
     skip 'built without Vega: no charts'

@@ -214,9 +214,14 @@ void tc_collider_spent(const tc_collider *collider, tc_craft_report *report) {
 
 /* ---- which layers ---- */
 
-static tc_status add_layer(tc_collision *c, const char *name, tc_error *error) {
+/* The values of one network that collide. */
+typedef struct layer_list {
+    tc_node node[TC_MAX_LAYERS]; /* [count] */
+    int count;
+} layer_list;
+
+static tc_status add_layer(const tc_model *model, const char *name, layer_list *found, tc_error *error) {
     const char *known[TC_MAX_LAYERS + 1] = {NULL};
-    const tc_model *model = c->passes.model;
     const tc_node node = tc_model_find(model, name);
     if (node < 0) {
         const int count = tc_model_names(model, known, TC_MAX_LAYERS);
@@ -224,31 +229,41 @@ static tc_status add_layer(tc_collision *c, const char *name, tc_error *error) {
         return tc_raise(error, TC_INVALID, "layers: %s has no value named '%.48s'; name one of its %d, such as %s",
                         tc_model_name(model), name, count,
                         near    ? near
-                        : count ? known[count - 1]
+                        : count ? known[(count < TC_MAX_LAYERS ? count : TC_MAX_LAYERS) - 1]
                                 : "none");
     }
-    if (c->layers == TC_MAX_LAYERS)
+    if (found->count == TC_MAX_LAYERS)
         return tc_raise(error, TC_INVALID, "layers: more than %d; name fewer", TC_MAX_LAYERS);
-    c->node[c->layers++] = node;
+    found->node[found->count++] = node;
     return TC_OK;
 }
 
-static tc_status read_layers(tc_collision *c, tc_error *error) {
+static tc_status find_layers(const tc_model *model, const char *text, layer_list *found, tc_error *error) {
     tc_status status = TC_OK;
-    const char *text = c->options.layers, *all[TC_MAX_LAYERS];
+    const char *all[TC_MAX_LAYERS];
+    found->count = 0;
     if (!strcmp(text, "all")) {
-        const int count = tc_model_names(c->passes.model, all, TC_MAX_LAYERS);
-        for (int i = 0; i < count && i < TC_MAX_LAYERS; i++) TC_TRY(add_layer(c, all[i], error));
+        const int count = tc_model_names(model, all, TC_MAX_LAYERS);
+        for (int i = 0; i < count && i < TC_MAX_LAYERS; i++) TC_TRY(add_layer(model, all[i], found, error));
     } else {
         for (text += strspn(text, " ,"); *text; text += strspn(text, " ,")) {
             char name[TC_NAME_SIZE] = "";
             const size_t length = strcspn(text, " ,");
             memcpy(name, text, length < sizeof name ? length : sizeof name - 1);
-            TC_TRY(add_layer(c, name, error));
+            TC_TRY(add_layer(model, name, found, error));
             text += length;
         }
     }
-    if (!c->layers) TC_RAISE(TC_INVALID, "layers: none is named; take features");
+    if (!found->count) TC_RAISE(TC_INVALID, "layers: none is named; take features");
+done:
+    return status;
+}
+
+tc_status tc_collision_check(const tc_craft_job *job, const char *layers, tc_error *error) {
+    layer_list found;
+    tc_status status = TC_OK;
+    if (job->surrogate_count < 1) TC_RAISE(TC_INVALID, "attack: no surrogate is given; train one first");
+    for (int s = 0; s < job->surrogate_count; s++) TC_TRY(find_layers(job->surrogates[s].model, layers, &found, error));
 done:
     return status;
 }
@@ -343,6 +358,7 @@ static tc_status make_collision(tc_collider *collider, int s, const tc_collision
     const tc_surrogate *surrogate = &job->surrogates[s];
     const bool for_theta = sharpness->kind == TC_SHARPNESS_WORST_CASE;
     tc_collision *c = &collider->at[s];
+    layer_list found;
     *c = (tc_collision){.q = {.parameters = tc_model_parameters(surrogate->model), .gradient = objective_gradient},
                         .device = job->device,
                         .options = *options,
@@ -356,7 +372,9 @@ static tc_status make_collision(tc_collider *collider, int s, const tc_collision
                         .each = collider->each};
     if (c->poisons < (size_t)c->piece) c->piece = (int)c->poisons;
     TC_TRY(tc_model_fits(surrogate->model, job->dataset, error));
-    TC_TRY(read_layers(c, error));
+    TC_TRY(find_layers(surrogate->model, options->layers, &found, error));
+    c->layers = found.count;
+    memcpy(c->node, found.node, sizeof c->node);
     TC_TRY(load_targets(c, job, error));
     TC_TRY(make_passes(c, for_theta, error));
     TC_TRY(make_vectors(c, &surrogate->weights, for_theta, error));
@@ -371,7 +389,7 @@ tc_status tc_collider_create(const tc_craft_job *job, const tc_collision_options
                              tc_collider *collider, tc_error *error) {
     tc_status status = TC_OK;
     *collider = (tc_collider){.job = job};
-    if (job->surrogate_count < 1) TC_RAISE(TC_INVALID, "attack: no surrogate is given; train one first");
+    TC_TRY(tc_collision_check(job, options->layers, error));
     TC_TRY(tc_new(&collider->each, job->threat->poisons, sizeof *collider->each, error));
     TC_TRY(tc_new(&collider->at, (size_t)job->surrogate_count, sizeof *collider->at, error));
     TC_TRY(tc_lens_create(job->device, job->dataset, job->threat->poisons, options->piece, shift, flip, &collider->lens,

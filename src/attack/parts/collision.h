@@ -61,6 +61,9 @@ typedef struct tc_collider {
     double *each;     /* host [poisons]: of TC_COLLIDE_EACH, each poison's own distance at the last look */
 } tc_collider;
 
+/* Refuses layers that one of the surrogates does not have: before they are trained, and when a collider is made. */
+tc_status tc_collision_check(const tc_craft_job *job, const char *layers, tc_error *error);
+
 /* `pixels` (device reals, [poisons][h][w][c]) is where every look finds the poisons; shift and flip are the lens's. */
 tc_status tc_collider_create(const tc_craft_job *job, const tc_collision_options *options,
                              const tc_sharpness_options *sharpness, double shift, bool flip, const void *pixels,

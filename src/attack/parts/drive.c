@@ -145,9 +145,9 @@ tc_status tc_drive_move(tc_drive *d, int64_t steps, double length, tc_stream str
         tc_lens_draw(&d->crowd.lens, tc_stream_child(stream, "step", (uint64_t)step));
         for (int i = 0; i < d->count; i++) tc_onlooker_look(&d->eyes[i], 1.0 / d->count, looks ? &sum : NULL);
         if (!isfinite(sum))
-            TC_RAISE(TC_FAILED,
-                     "%s: the loss is not a number; take a smaller rho or sigma, or train the network otherwise",
-                     d->method->name);
+            TC_RAISE_FRUITLESS(
+                TC_FAILED, "%s: the loss is not a number; take a smaller rho or sigma, or train the network otherwise",
+                d->method->name);
         tc_crowd_step(&d->crowd, length);
         d->at.steps++;
         if (looks) d->loss = sum / d->count;

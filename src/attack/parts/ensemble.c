@@ -108,10 +108,11 @@ static tc_status aim(tc_ensemble *e, int i, const aim_at *at, tc_error *error) {
     e->gradients += q->gradients;
     tc_matcher_aimed(m);
     if (!isfinite(value))
-        TC_RAISE(TC_FAILED,
-                 "attack: the objective is not a number on surrogate %d; take a smaller rho or sigma, or train the "
-                 "surrogate again",
-                 i + 1);
+        TC_RAISE_FRUITLESS(
+            TC_FAILED,
+            "attack: the objective is not a number on surrogate %d; take a smaller rho or sigma, or train the "
+            "surrogate again",
+            i + 1);
 done:
     tc_objective_free(q);
     tc_sharpness_free(&sharpness);

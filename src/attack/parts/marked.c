@@ -8,6 +8,19 @@ uint64_t tc_mark_id(uint64_t look, uint32_t place) {
     return (look + 1) << 32 | place;
 }
 
+static tc_status refuse_empty(const tc_dataset *dataset, int class, tc_error *error) {
+    return tc_raise(error, TC_INVALID,
+                    "target_class: class %d (%s) of %s has no training images to put a trigger on; name another", class,
+                    dataset->class_names[class], dataset->name);
+}
+
+tc_status tc_marked_check(const tc_craft_job *job, tc_error *error) {
+    const tc_split *train = &job->dataset->train;
+    for (size_t i = 0; i < train->count; i++)
+        if (train->labels[i] == job->threat->target_class) return TC_OK;
+    return refuse_empty(job->dataset, job->threat->target_class, error);
+}
+
 tc_status tc_class_places(const tc_dataset *dataset, int class, tc_stream stream, uint32_t **places, size_t *count,
                           tc_error *error) {
     const tc_split *train = &dataset->train;
@@ -18,10 +31,7 @@ tc_status tc_class_places(const tc_dataset *dataset, int class, tc_stream stream
     TC_TRY(tc_new(&member, train->count, sizeof *member, error));
     for (size_t i = 0; i < train->count; i++)
         if (train->labels[i] == class) member[n++] = (uint32_t)i;
-    if (!n)
-        TC_RAISE(TC_INVALID,
-                 "target_class: class %d (%s) of %s has no training images to put a trigger on; name another", class,
-                 dataset->class_names[class], dataset->name);
+    if (!n) TC_TRY(refuse_empty(dataset, class, error));
     TC_TRY(tc_new(&order, n, sizeof *order, error));
     TC_TRY(tc_new(places, n, sizeof **places, error));
     tc_draw_permutation(&stream, order, n);

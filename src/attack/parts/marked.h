@@ -11,6 +11,9 @@
 /* Look 0 is the poisons' own: where the trigger lies on what the victim gets. */
 uint64_t tc_mark_id(uint64_t look, uint32_t place);
 
+/* Refuses a threat whose target class has no training images: before anything is trained (attack.h, check_job). */
+tc_status tc_marked_check(const tc_craft_job *job, tc_error *error);
+
 /* All places of `class` in the training split, in random order. Refuses a class without images. */
 tc_status tc_class_places(const tc_dataset *dataset, int class, tc_stream stream, uint32_t **places, size_t *count,
                           tc_error *error);

@@ -7,7 +7,7 @@
 
 /* ---- making ---- */
 
-/* How many images and poisons a batch has. */
+/* How many images and poisons a batch has: of the data and the threat alone. */
 static tc_status choose_sizes(tc_mixture *m, int64_t most, int64_t poisons, tc_error *error) {
     const size_t all = m->job->dataset->train.count, poisoned = m->job->threat->poisons;
     const double batch = fmin((double)most, (double)all);
@@ -22,6 +22,11 @@ static tc_status choose_sizes(tc_mixture *m, int64_t most, int64_t poisons, tc_e
         return tc_raise(error, TC_INVALID, "ratio: no clean image is left to fill a batch of %d; take fewer poisons",
                         m->batch);
     return TC_OK;
+}
+
+tc_status tc_mixture_check(const tc_craft_job *job, int64_t batch, int64_t poisons, tc_error *error) {
+    tc_mixture m = {.job = job};
+    return choose_sizes(&m, batch, poisons, error);
 }
 
 static tc_status list_clean(tc_mixture *m, tc_error *error) {

@@ -29,7 +29,9 @@ typedef struct tc_mixture {
 } tc_mixture;
 
 /* Batches of at most `batch` images, `poisons` of them poisons; 0: as many as a batch of the poisoned training set has
- * on average. shift, flip: of poisons and clean images, fresh for each share. TC_INVALID where no batch can be made. */
+ * on average. shift, flip: of poisons and clean images, fresh for each share. TC_INVALID where no batch can be made,
+ * which can be asked before anything is trained. */
+tc_status tc_mixture_check(const tc_craft_job *job, int64_t batch, int64_t poisons, tc_error *error);
 tc_status tc_mixture_create(const tc_craft_job *job, const tc_perturbation *delta, int64_t batch, int64_t poisons,
                             int64_t shift, bool flip, tc_mixture *mixture, tc_error *error);
 void tc_mixture_free(tc_mixture *mixture);

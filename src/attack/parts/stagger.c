@@ -94,15 +94,22 @@ done:
     return status;
 }
 
-tc_status tc_stagger_create(const tc_craft_job *job, int models, int64_t apart, tc_stagger *s, tc_error *error) {
+tc_status tc_stagger_check(const tc_craft_job *job, tc_error *error) {
     tc_status status = TC_OK;
-    *s = (tc_stagger){.job = job, .count = models, .apart = apart, .life = models * apart};
     if (job->architecture_count < 1)
         TC_RAISE(TC_INVALID, "attack: no network to train is given; name the surrogate's model");
     for (int i = 0; i < job->architecture_count; i++)
         if (!job->architectures[i].train)
             TC_RAISE(TC_INVALID, "attack: nobody has said how %s is trained; give it a training",
                      tc_model_name(job->architectures[i].model));
+done:
+    return status;
+}
+
+tc_status tc_stagger_create(const tc_craft_job *job, int models, int64_t apart, tc_stagger *s, tc_error *error) {
+    tc_status status = TC_OK;
+    *s = (tc_stagger){.job = job, .count = models, .apart = apart, .life = models * apart};
+    TC_TRY(tc_stagger_check(job, error));
     TC_TRY(make(s, error));
 done:
     if (status != TC_OK) tc_stagger_free(s);

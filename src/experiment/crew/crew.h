@@ -21,6 +21,7 @@ typedef enum tc_event_kind {
     TC_EVENT_NOTHING, /* in the time given */
     TC_EVENT_DONE,    /* `result` is the caller's to free */
     TC_EVENT_FAILED,  /* `error` says why; TC_INTERRUPTED after a `stop` */
+    TC_EVENT_BARREN,  /* the same of a phase that came to nothing by itself (tc_raise_fruitless) */
     TC_EVENT_LOST,    /* the worker is gone, and with it the phase it was at, if any; `error` may know why */
 } tc_event_kind;
 

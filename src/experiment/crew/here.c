@@ -58,7 +58,7 @@ static tc_status here_receive(tc_crew *crew, double seconds, tc_event *event, tc
     const tc_phase_job job = {
         .phase = phase, .input = h->inputs, .checkpoint = *checkpoint ? checkpoint : NULL, .hooks = &hooks};
     const tc_status status = tc_phase_run(h->job->labs, &job, &event->result, &event->error);
-    event->kind = status == TC_OK ? TC_EVENT_DONE : TC_EVENT_FAILED;
+    event->kind = status == TC_OK ? TC_EVENT_DONE : event->result.fruitless ? TC_EVENT_BARREN : TC_EVENT_FAILED;
     event->error.status = status;
     h->phase = -1;
     free_inputs(h);

@@ -17,6 +17,7 @@ typedef enum tc_word {
     TC_SAY_PROGRESS, /* from a worker */
     TC_SAY_RESULT,   /* from a worker: the phase is done; the body holds payload and blob */
     TC_SAY_FAILED,   /* from a worker: it is not; the body says why */
+    TC_SAY_BARREN,   /* the same of one that came to nothing by itself */
     TC_SAY_LOST,     /* from a worker: nor can it do another; the body says why */
     TC_SAY_GONE,     /* made here: the peer is not there any more */
 } tc_word;

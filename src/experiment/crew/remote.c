@@ -107,7 +107,9 @@ static void take_failure(const tc_message *message, tc_event *event) {
     size_t size;
     tc_take(&from, &status, sizeof status);
     const char *why = (const char *)tc_take_block(&from, &size);
-    event->kind = message->word == TC_SAY_LOST ? TC_EVENT_LOST : TC_EVENT_FAILED;
+    event->kind = message->word == TC_SAY_LOST     ? TC_EVENT_LOST
+                  : message->word == TC_SAY_BARREN ? TC_EVENT_BARREN
+                                                   : TC_EVENT_FAILED;
     tc_raise(&event->error, (tc_status)status, "%.*s", (int)size, why ? why : "");
 }
 
@@ -122,6 +124,7 @@ static void take(remote *r, int worker, const tc_message *message, tc_event *eve
         take_result(message, event);
         break;
     case TC_SAY_FAILED:
+    case TC_SAY_BARREN:
     case TC_SAY_LOST:
         take_failure(message, event);
         break;
@@ -213,12 +216,12 @@ static bool asked_to_stop(void *context) {
     return w->stop || w->end;
 }
 
-static void say_failed(worker *w, int phase, const tc_error *error) {
+static void say_failed(worker *w, int phase, bool fruitless, const tc_error *error) {
     const int32_t status = error->status;
     tc_packer body = {0};
     tc_put(&body, &status, sizeof status);
     tc_put_block(&body, error->message, strlen(error->message));
-    const tc_word word = tc_labs_lost(w->labs) ? TC_SAY_LOST : TC_SAY_FAILED;
+    const tc_word word = tc_labs_lost(w->labs) ? TC_SAY_LOST : fruitless ? TC_SAY_BARREN : TC_SAY_FAILED;
     if (!body.failed) w->line->send(w->line, 0, &(tc_message){word, phase, body.size, body.bytes});
     w->end |= body.failed; /* then the coordinator notices that nobody is here */
     w->end |= word == TC_SAY_LOST && w->line->leave;
@@ -271,7 +274,7 @@ static void do_task(worker *w, const tc_message *message) {
     TC_TRY(say_result(w, message->phase, &result, &error));
 done:
     error.status = status;
-    if (status != TC_OK) say_failed(w, message->phase, &error);
+    if (status != TC_OK) say_failed(w, message->phase, result.fruitless, &error);
     tc_phase_result_free(&result);
     free(inputs);
 }

@@ -70,6 +70,7 @@ tc_status tc_agenda_create(const tc_plan *plan, const bool *done, tc_agenda *age
     tc_status status = TC_OK;
     *agenda = (tc_agenda){.plan = plan};
     TC_TRY(tc_new(&agenda->done, phases, sizeof *agenda->done, error));
+    TC_TRY(tc_new(&agenda->given_up, phases, sizeof *agenda->given_up, error));
     TC_TRY(tc_new(&agenda->missing, phases, sizeof *agenda->missing, error));
     TC_TRY(tc_new(&agenda->wanted, phases, sizeof *agenda->wanted, error));
     TC_TRY(tc_new(&agenda->ready, phases, sizeof *agenda->ready, error));
@@ -83,6 +84,7 @@ done:
 
 void tc_agenda_free(tc_agenda *agenda) {
     free(agenda->done);
+    free(agenda->given_up);
     free(agenda->missing);
     free(agenda->wanted);
     free(agenda->user_of);
@@ -110,4 +112,19 @@ void tc_agenda_finish(tc_agenda *agenda, int phase) {
         const int user = agenda->user[i];
         if (--agenda->missing[user] == 0 && !agenda->done[user]) push(agenda, user);
     }
+}
+
+/* Needs come before their users in a plan, so that one walk finds them all. */
+int tc_agenda_give_up(tc_agenda *agenda, int phase) {
+    const tc_plan *plan = agenda->plan;
+    int count = 0;
+    for (int p = phase; p < plan->phases; p++) {
+        bool concerned = p == phase;
+        for (int i = 0; i < plan->phase[p].need_count; i++) concerned |= agenda->given_up[plan->phase[p].needs[i]];
+        if (!concerned || agenda->given_up[p] || agenda->done[p]) continue;
+        agenda->given_up[p] = true;
+        agenda->left--;
+        count++;
+    }
+    return count;
 }

@@ -8,12 +8,13 @@
 typedef struct tc_agenda {
     const tc_plan *plan;
     bool *done;            /* [phases] */
+    bool *given_up;        /* [phases] */
     int *missing;          /* [phases] how many of its needs are not done */
     int *wanted;           /* [phases] how many phases that are not done need it */
     int *user_of;          /* [phases + 1] where a phase's users begin in `user` */
     int *user;             /* phases that need it */
     int *ready;            /* [ready_count] a heap: the smallest number first */
-    int ready_count, left; /* left: how many are not done */
+    int ready_count, left; /* left: how many are neither done nor given up */
 } tc_agenda;
 
 /* done [phases]: what an earlier run has finished; NULL: nothing. */
@@ -25,5 +26,8 @@ int tc_agenda_take(tc_agenda *agenda);
 /* Nobody's again: whoever had it is gone. */
 void tc_agenda_return(tc_agenda *agenda, int phase);
 void tc_agenda_finish(tc_agenda *agenda, int phase);
+/* It comes to nothing, and so does all that needs it; what these need is still wanted, for another try. Returns how
+ * many are given up that were not before. */
+int tc_agenda_give_up(tc_agenda *agenda, int phase);
 
 #endif

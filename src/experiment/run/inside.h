@@ -41,6 +41,8 @@ typedef struct tc_runner {
     tc_worker *worker;   /* [crew->workers] */
     tc_job_record *jobs; /* [crew->workers] room to write them down from */
     int alive;
+    int given_up;     /* phases that came to nothing, with all that needed them, … */
+    char first[1024]; /* … and which was the first, and why */
     bool stopping;
     int64_t trials_done;
     struct {

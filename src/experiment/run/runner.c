@@ -2,6 +2,7 @@
  * study_run.c. */
 #include "experiment/run/inside.h"
 
+#include "base/csv.h"
 #include "train/clock.h"
 
 #include <math.h>
@@ -145,6 +146,39 @@ static void describe(const tc_runner *r, int phase, char *text, size_t size) {
              p->attack >= 0 ? " of " : "", p->attack >= 0 ? p->spec->attacks[p->attack].label : "", p->key);
 }
 
+static bool has_need(const tc_phase *phase, int need) {
+    for (int i = 0; i < phase->need_count; i++)
+        if (phase->needs[i] == need) return true;
+    return false;
+}
+
+static bool concerns(const tc_runner *r, const tc_cell *cell, int phase) {
+    const int64_t t = r->plan->phase[phase].trial;
+    const int victim = cell->victim_phase[t], craft = cell->craft[t];
+    return phase == victim || phase == craft || phase == cell->clean[t] || has_need(&r->plan->phase[craft], phase) ||
+           has_need(&r->plan->phase[victim], phase);
+}
+
+/* "cell 2 (victim.train.rate 900) and 1 more": the first of those that miss the phase, by what a sweep changes in it.
+ */
+static void describe_cells(const tc_runner *r, int phase, char *text, size_t size) {
+    const tc_plan *plan = r->plan;
+    int first = -1, count = 0;
+    for (int c = plan->cells - 1; c >= 0; c--)
+        if (concerns(r, &plan->cell[c], phase)) first = c, count++;
+    size_t at = (size_t)snprintf(text, size, "cell %d", first);
+    for (size_t i = 0; first >= 0 && i < json_array_size(plan->sweep) && at < size; i++) {
+        const char *name = json_string_value(json_array_get(plan->sweep, i));
+        const json_t *factor = json_object_get(plan->cell[first].factors, name);
+        char number[TC_CSV_NUMBER], *value = json_dumps(factor, JSON_ENCODE_ANY);
+        const char *shown = json_is_real(factor) ? tc_csv_number(json_real_value(factor), number) : value;
+        at += (size_t)snprintf(text + at, size - at, "%s%s %.40s", i ? ", " : " (", name, shown ? shown : "–");
+        if (i + 1 == json_array_size(plan->sweep) && at < size) at += (size_t)snprintf(text + at, size - at, ")");
+        free(value);
+    }
+    if (count > 1 && at < size) snprintf(text + at, size - at, " and %d more", count - 1);
+}
+
 /* Several workers may live in one process. */
 static bool shared(const tc_runner *r) {
     return r->crew->workers > r->crew->processes;
@@ -195,12 +229,31 @@ static tc_status failed(tc_runner *r, const tc_event *event, tc_error *error) {
     return tc_raise(error, event->error.status, "%s: %.700s", what, event->error.message);
 }
 
+/* Its own doing: the others may do better. */
+static tc_status give_up(tc_runner *r, const tc_event *event) {
+    char what[256], where[320];
+    const int count = tc_agenda_give_up(&r->agenda, event->phase);
+    r->worker[event->worker].phase = -1;
+    describe(r, event->phase, what, sizeof what);
+    describe_cells(r, event->phase, where, sizeof where);
+    if (!r->given_up) snprintf(r->first, sizeof r->first, "%s of %s: %.300s", what, where, event->error.message);
+    r->given_up += count;
+    if (count > 1)
+        tc_runner_note(r, "given up: %s of %s, and %d that %s it: %.500s", what, where, count - 1,
+                       count == 2 ? "needs" : "need", event->error.message);
+    else
+        tc_runner_note(r, "given up: %s of %s: %.500s", what, where, event->error.message);
+    return TC_OK;
+}
+
 static tc_status handle(tc_runner *r, tc_event *event, tc_error *error) {
     switch (event->kind) {
     case TC_EVENT_DONE:
         return finish(r, event, error);
     case TC_EVENT_FAILED:
         return failed(r, event, error);
+    case TC_EVENT_BARREN:
+        return give_up(r, event);
     case TC_EVENT_LOST:
         return lost(r, event, error);
     default:

@@ -23,7 +23,7 @@ static double guess_seconds_left(const tc_runner *r) {
 }
 
 tc_standing tc_runner_standing(const tc_runner *r) {
-    return (tc_standing){.done = r->plan->phases - r->agenda.left,
+    return (tc_standing){.done = r->plan->phases - r->agenda.left - r->given_up,
                          .phases = r->plan->phases,
                          .trials_done = r->trials_done,
                          .trials = r->plan->trials * r->plan->cells,

@@ -264,6 +264,20 @@ static void close_runner(tc_runner *r) {
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free(owned[i]);
 }
 
+/* The study is not finished, but nothing more can be done for it now. */
+static tc_status end_incomplete(tc_runner *r, const tc_study_order *order, tc_error *error) {
+    tc_status status = TC_OK;
+    TC_TRY(tc_runner_write_results(r, error));
+    if (order->given_up) *order->given_up = r->given_up;
+    TC_RAISE(
+        TC_FAILED,
+        "%s: %d of %d phases were given up, the others are done and kept; the first was %.600s; change that and take "
+        "over the rest with --from, or try again with --resume",
+        r->folder, r->given_up, r->plan->phases, r->first);
+done:
+    return status;
+}
+
 static tc_status end(tc_runner *r, tc_error *error) {
     tc_status status = TC_OK;
     TC_TRY(tc_store_end(r->store, error));
@@ -289,7 +303,7 @@ static tc_status coordinate(const tc_plan *plan, const tc_study_order *order, co
     TC_TRY(open_store(&r, order, error));
     status = tc_runner_loop(&r, error);
     if (status == TC_OK)
-        status = end(&r, error);
+        status = r.given_up ? end_incomplete(&r, order, error) : end(&r, error);
     else
         tc_runner_write_results(&r, NULL); /* where there is still room for it */
 done:

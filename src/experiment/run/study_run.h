@@ -18,11 +18,13 @@ typedef struct tc_study_order {
     const char *spec;        /* the file that the plan was made from; NULL: none */
     const char *const *from; /* [from_count] folders of studies from which finished phases are taken */
     int from_count;
+    int *given_up; /* := how many phases came to nothing by themselves, where the others are done; NULL: not wanted */
 } tc_study_order;
 
 /* Everything that can be wrong with the plan, the data or the folder is found before anything is written. When stopped
  * or failed, what was finished is kept, and TC_STORE_RESUME goes on. A rank other than 0 works until there is nothing
- * more to do. Unless `here`, this must be called before anything else has started threads. */
+ * more to do. A training that diverges is given up with all that needs it, and told by the hook `note`; the others are
+ * done, and then it is TC_FAILED. Unless `here`, this must be called before anything else has started threads. */
 tc_status tc_study_run(const tc_plan *plan, const tc_study_order *order, const tc_study_hooks *hooks, tc_error *error);
 
 /* done [phases]: which of them those studies have finished. */

@@ -1,5 +1,7 @@
 #include "experiment/spec/change.h"
 
+#include "experiment/spec/parts.h"
+
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,6 +45,9 @@ static tc_status choose_entry(const search *s, const char *word, int *entry, tc_
     const bool number = length > 0 && length < 6 && strspn(word, "0123456789") == length;
     if (number) *entry = atoi(word);
     if (*entry >= 1 && *entry <= entries + 1 && *entry <= MOST_ENTRIES) return TC_OK;
+    if (!strcmp(word, TC_CONTROL) && !strcmp(s->path, "attacks"))
+        return tc_raise(error, TC_INVALID, "%s: attacks.%s: the control is added by itself; list it to change it",
+                        s->where, word);
     return tc_raise(error, TC_INVALID, "%s: %s.%.64s: is none of the %d there; give a number from 1 to %d or a label",
                     s->where, s->path, word, entries, entries + 1);
 }

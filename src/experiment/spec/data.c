@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_DRAWS = 256 };
-
 /* Puts "WHERE: PATH: " in front of what a part below has to say about the input. */
 static tc_status at(const tc_spec *spec, const char *path, tc_status status, const tc_error *reason, tc_error *error) {
     if (status == TC_OK) return TC_OK;
@@ -53,19 +51,6 @@ tc_status tc_spec_draw(const tc_spec *spec, const tc_dataset *dataset, int64_t t
                        tc_error *error) {
     const tc_stream stream = tc_stream_child(tc_spec_stream(spec, trial), "threat", 0);
     return tc_threat_draw(dataset, &spec->threat, stream, threat, error);
-}
-
-/* The draw itself knows best whether it can be made; of classes that are drawn, one may have too few images. */
-tc_status tc_spec_check_threat(const tc_spec *spec, const tc_dataset *dataset, tc_error *error) {
-    const int64_t trials = spec->study.trials < MOST_DRAWS ? spec->study.trials : MOST_DRAWS;
-    tc_error reason = {0};
-    tc_status status = TC_OK;
-    for (int64_t t = 0; t < trials && status == TC_OK; t++) {
-        tc_threat threat = {0};
-        status = tc_spec_draw(spec, dataset, t, &threat, &reason);
-        if (status == TC_OK) tc_threat_free(&threat);
-    }
-    return at(spec, "threat", status, &reason, error);
 }
 
 /* What training itself would refuse, but only after the surrogates have been trained for hours. model: NULL where it is

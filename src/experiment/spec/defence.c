@@ -45,6 +45,8 @@ done:
 
 static tc_status check_label(const tc_spec *spec, int place, const char *path, tc_error *error) {
     const char *label = spec->defences[place].label;
+    const tc_status status = tc_spec_check_label(&spec->settings, path, label, error);
+    if (status != TC_OK) return status;
     for (int d = 0; d < place; d++)
         if (!strcmp(spec->defences[d].label, label))
             return tc_settings_raise(&spec->settings, error, path,

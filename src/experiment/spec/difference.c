@@ -38,14 +38,25 @@ static void show(const json_t *value, char text[64]) {
     free(dump);
 }
 
-static json_t *but_for_the_gpu(const json_t *asked) {
+static void forget(json_t *within, const char *name) {
+    const char *key;
+    size_t i;
+    json_t *value;
+    json_object_del(within, name);
+    json_object_foreach(within, key, value) forget(value, name);
+    json_array_foreach(within, i, value) forget(value, name);
+}
+
+/* Without what changes no result, and stands in no key: which GPU, and when checkpoints are written. */
+static json_t *what_matters(const json_t *asked) {
     json_t *made = json_deep_copy(asked);
     json_object_del(json_object_get(made, "spec"), "gpu");
+    forget(json_object_get(made, "spec"), "checkpoint_minutes");
     return made;
 }
 
 bool tc_settings_differ(const json_t *before, const json_t *now, tc_difference *found) {
-    json_t *a = but_for_the_gpu(before), *b = but_for_the_gpu(now);
+    json_t *a = what_matters(before), *b = what_matters(now);
     const json_t *x = NULL, *y = NULL;
     char path[256] = "";
     const bool differ = first_difference(a, b, path, sizeof path, &x, &y);

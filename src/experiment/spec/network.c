@@ -90,6 +90,9 @@ typedef struct room {
 
 static tc_status check_label(const tc_spec *spec, const tc_network_spec *networks, int place, const char *what,
                              tc_error *error) {
+    const tc_status status =
+        tc_spec_check_label(&spec->settings, networks[place].section, networks[place].label, error);
+    if (status != TC_OK) return status;
     for (int v = 0; v < place; v++)
         if (!strcmp(networks[v].label, networks[place].label))
             return tc_settings_raise(&spec->settings, error, networks[place].section,

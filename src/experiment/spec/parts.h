@@ -5,6 +5,7 @@
 #include "experiment/spec/spec.h"
 
 enum { TC_MOST_NAMES = 255 };
+#define TC_CONTROL "random-noise" /* the attack that every study has */
 
 /* Each fills in its part of the spec from the spec's settings. */
 tc_status tc_spec_resolve_surrogates(tc_spec *spec, tc_error *error);
@@ -14,6 +15,9 @@ tc_status tc_spec_resolve_defences(tc_spec *spec, tc_error *error);
 /* Refuses the `name` that stands at `path`; `known` ends with NULL, `tocsin list KIND` prints them. */
 tc_status tc_spec_unknown_name(const tc_settings *settings, const char *path, const char *name,
                                const char *const *known, const char *kind, tc_error *error);
+
+/* Refuses a label that is a number, which in a key means a place in the list. */
+tc_status tc_spec_check_label(const tc_settings *settings, const char *path, const char *label, tc_error *error);
 
 /* What a method (an attack, a defence) says of the options at `path`, handed on: its refusal begins with an option's
  * name, which tells where to point. */

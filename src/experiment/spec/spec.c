@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CONTROL "random-noise"
-
 const char *const tc_device_names[] = {"cpu", "reference", "cuda", NULL};
 const char *const tc_precision_names[] = {
     [TC_F32_MATHS] = "f32", [TC_TF32_MATHS] = "tf32", [TC_BF16_MATHS] = "bf16", NULL};
@@ -80,6 +78,13 @@ tc_status tc_spec_refuse_options(const tc_settings *settings, const char *path, 
     return tc_raise(error, said, "%s: %s.%s", tc_settings_where(settings, key), path, reason->message);
 }
 
+tc_status tc_spec_check_label(const tc_settings *settings, const char *path, const char *label, tc_error *error) {
+    if (!*label || label[strspn(label, "0123456789")]) return TC_OK;
+    return tc_settings_raise(settings, error, path,
+                             "is called '%.64s', which in keys is a place in the list; give it a label with a letter",
+                             label);
+}
+
 static tc_status resolve_method(const tc_settings *settings, const char *path, tc_method_spec *method,
                                 tc_error *error) {
     tc_status status = TC_OK;
@@ -104,6 +109,7 @@ static tc_status resolve_method(const tc_settings *settings, const char *path, t
     TC_TRY(tc_spec_refuse_options(settings, path, tc_attack_check(method->attack, method->options, &reason), &reason,
                                   error));
     label_by_default(method);
+    TC_TRY(tc_spec_check_label(settings, path, method->label, error));
 done:
     return status;
 }
@@ -111,11 +117,11 @@ done:
 /* A study without its control would take the victims' ordinary mistakes for the attack's doing. */
 static tc_status add_control(tc_method_spec *method, tc_error *error) {
     tc_options_default(tc_method_table, method);
-    snprintf(method->name, sizeof method->name, "%s", CONTROL);
-    snprintf(method->label, sizeof method->label, "%s", CONTROL);
-    method->attack = tc_attack_find(CONTROL);
+    snprintf(method->name, sizeof method->name, "%s", TC_CONTROL);
+    snprintf(method->label, sizeof method->label, "%s", TC_CONTROL);
+    method->attack = tc_attack_find(TC_CONTROL);
     if (!method->attack)
-        return tc_raise(error, TC_FAILED, "attacks: %s is not built in; build all of src/attack", CONTROL);
+        return tc_raise(error, TC_FAILED, "attacks: %s is not built in; build all of src/attack", TC_CONTROL);
     const tc_status status = tc_new(&method->options, 1, method->attack->options_size, error);
     if (status == TC_OK) tc_options_default(method->attack->options, method->options);
     return status;
@@ -126,7 +132,7 @@ static bool has_control(const tc_settings *settings, int entries) {
         char key[64];
         snprintf(key, sizeof key, "attacks.%d.name", i);
         const char *name = tc_settings_text(settings, key);
-        if (name && !strcmp(name, CONTROL)) return true;
+        if (name && !strcmp(name, TC_CONTROL)) return true;
     }
     return false;
 }

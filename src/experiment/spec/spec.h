@@ -108,7 +108,11 @@ void tc_spec_free(tc_spec *spec);
 tc_status tc_spec_open_data(const tc_spec *spec, tc_dataset **dataset, tc_error *error);
 tc_status tc_spec_check_data(const tc_spec *spec, const tc_dataset *dataset, tc_error *error);
 tc_status tc_spec_check_threat(const tc_spec *spec, const tc_dataset *dataset, tc_error *error);
-/* Networks over all architectures (K × R), and which of them number `i` is: *architecture, and which initialisation. */
+/* All of that, and what the parts would say of each other once they meet: the networks, their training under each
+ * defence, each attack with its surrogates and the draws, each defence with each victim. Trains and writes nothing. */
+tc_status tc_spec_check(const tc_spec *spec, const tc_dataset *dataset, tc_error *error);
+/* Networks over all architectures (K × R), and which of them number `i` is: *architecture, and which initialisation.
+ * Beyond the last it goes on with initialisations of the last architecture. */
 int tc_spec_surrogates(const tc_spec *spec);
 int tc_spec_surrogate(const tc_spec *spec, int i, int *architecture);
 /* The stream from which all random numbers of a trial come, and the trial's draw of the threat. */

@@ -196,17 +196,9 @@ void tc_labs_close(tc_lab *lab) {
 }
 
 tc_status tc_labs_check(tc_labs *labs, const tc_spec *spec, tc_error *error) {
-    tc_lab lab = {0};
-    tc_status status = TC_OK;
-    for (int v = 0; v < spec->victim_count; v++) {
-        tc_labs_close(&lab);
-        TC_TRY(tc_labs_open(labs, spec, v, &lab, error));
-    }
-    TC_TRY(tc_spec_check_data(spec, lab.dataset, error));
-    TC_TRY(tc_spec_check_threat(spec, lab.dataset, error));
-done:
-    tc_labs_close(&lab);
-    return status;
+    tc_dataset *dataset = NULL;
+    const tc_status status = data_of(labs, spec, &dataset, error);
+    return status == TC_OK ? tc_spec_check(spec, dataset, error) : status;
 }
 
 /* Of the same source with the same options, whatever it holds. */

@@ -264,8 +264,11 @@ tc_status tc_phase_run(tc_labs *labs, const tc_phase_job *job, tc_phase_result *
 done:
     tc_trial_end(&w.trial);
     /* In any case: what a failed device gave may as well have come out as another error. */
-    if (tc_labs_settle(labs, &w.lab, error) != TC_OK) status = TC_FAILED;
+    const bool fruitless = (status == TC_FAILED || status == TC_INVALID) && tc_fruitless();
+    const bool lost = tc_labs_settle(labs, &w.lab, error) != TC_OK;
+    if (lost) status = TC_FAILED;
     tc_labs_close(&w.lab);
     if (status != TC_OK) tc_phase_result_free(result);
+    result->fruitless = fruitless && !lost;
     return status;
 }

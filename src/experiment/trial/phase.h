@@ -29,6 +29,7 @@ void tc_blob_free(tc_blob *blob);
 typedef struct tc_phase_result {
     json_t *payload;
     tc_blob blob;
+    bool fruitless; /* of a phase that failed: by itself (tc_raise_fruitless) */
 } tc_phase_result;
 void tc_phase_result_free(tc_phase_result *result);
 

@@ -27,13 +27,13 @@ void tc_lab_free_surrogates(tc_lab *lab) {
     lab->surrogates = NULL;
 }
 
-tc_status tc_lab_open(const tc_spec *spec, const tc_trial_hooks *hooks, tc_lab *lab, tc_error *error) {
+tc_status tc_lab_open(const tc_spec *spec, int victim, const tc_trial_hooks *hooks, tc_lab *lab, tc_error *error) {
     tc_status status = TC_OK;
     *lab = (tc_lab){.spec = spec, .hooks = hooks};
     TC_TRY(tc_spec_open_data(spec, &lab->dataset, error));
     TC_TRY(tc_spec_check_data(spec, lab->dataset, error));
     TC_TRY(tc_lab_build_surrogates(lab, error));
-    lab->network = &spec->victims[0];
+    lab->network = &spec->victims[victim];
     TC_TRY(tc_spec_build(spec, lab->network, lab->dataset, &lab->victim, error));
     TC_TRY(tc_spec_open_device(spec, &lab->device, error));
 done:

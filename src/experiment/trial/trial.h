@@ -36,9 +36,9 @@ typedef struct tc_lab {
 tc_status tc_lab_build_surrogates(tc_lab *lab, tc_error *error);
 void tc_lab_free_surrogates(tc_lab *lab);
 
-/* Opens data and device, builds the networks (the first of several victims), and checks all that can be wrong with
- * them; writes nothing. */
-tc_status tc_lab_open(const tc_spec *spec, const tc_trial_hooks *hooks, tc_lab *lab, tc_error *error);
+/* Opens data and device, builds the networks (of several victims that one), and checks all that can be wrong with them;
+ * writes nothing. */
+tc_status tc_lab_open(const tc_spec *spec, int victim, const tc_trial_hooks *hooks, tc_lab *lab, tc_error *error);
 void tc_lab_close(tc_lab *lab);
 
 typedef struct tc_trial {

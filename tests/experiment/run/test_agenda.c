@@ -73,11 +73,42 @@ static void goes_on(void **state) {
     tc_plan_free(plan);
 }
 
+/* What needs it is given up with it, and nothing else; what that needs is wanted still. */
+static void gives_up(void **state) {
+    (void)state;
+    tc_plan *plan = small_plan();
+    tc_agenda agenda;
+    MUST(tc_agenda_create(plan, NULL, &agenda, error));
+    const int victim = plan->cell[0].victim_phase[0];
+    int taken = 0, surrogate;
+    while (plan->phase[surrogate = tc_agenda_take(&agenda)].kind != TC_PHASE_SURROGATE) {
+        tc_agenda_finish(&agenda, surrogate);
+        taken++;
+    }
+    const int expected = 1 + 2 * 2; /* two of the three attacks of the first trial need it */
+    assert_int_equal(tc_agenda_give_up(&agenda, surrogate), expected);
+    assert_int_equal(tc_agenda_give_up(&agenda, surrogate), 0);
+    assert_int_equal(agenda.left, plan->phases - expected - taken);
+    assert_false(agenda.given_up[victim]); /* the control's */
+    for (int p; (p = tc_agenda_take(&agenda)) >= 0; taken++) {
+        assert_false(agenda.given_up[p]);
+        tc_agenda_finish(&agenda, p);
+    }
+    assert_int_equal(taken, plan->phases - expected);
+    assert_int_equal(agenda.left, 0);
+    for (int p = 0; p < plan->phases; p++)
+        if (plan->phase[p].kind == TC_PHASE_SURROGATE && plan->phase[p].trial == 0)
+            assert_int_equal(agenda.wanted[p], 2);
+    tc_agenda_free(&agenda);
+    tc_plan_free(plan);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(takes_everything_once),
         cmocka_unit_test(keeps_the_order),
         cmocka_unit_test(goes_on),
+        cmocka_unit_test(gives_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
