@@ -72,3 +72,13 @@ tc_status tc_csv_real(const tc_csv *csv, const char *cell, const char *what, dou
     return tc_raise(error, TC_INVALID, "%s:%zu: %s is '%.40s'; must be a finite number", csv->path, csv->line, what,
                     cell ? cell : "");
 }
+
+void tc_csv_put(FILE *out, const char *text) {
+    const bool quoted = strpbrk(text, ",\"\r\n") != NULL;
+    if (quoted) fputc('"', out);
+    for (; *text; text++) {
+        if (*text == '"') fputc('"', out);
+        fputc(*text, out);
+    }
+    if (quoted) fputc('"', out);
+}

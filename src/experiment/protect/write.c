@@ -6,6 +6,7 @@
 #include "experiment/protect/protect.h"
 
 #include "attack/parts/perturbation.h"
+#include "base/csv.h"
 #include "base/file.h"
 #include "base/folder.h"
 #include "evaluate/evaluate.h"
@@ -88,6 +89,14 @@ done:
     return status;
 }
 
+static void put_row(FILE *index, const char *const cell[3], int largest) {
+    for (int i = 0; i < 3; i++) {
+        tc_csv_put(index, cell[i]);
+        fputc(',', index);
+    }
+    fprintf(index, "%d\n", largest);
+}
+
 static tc_status put_picture(writer *w, size_t i, tc_error *error) {
     const tc_album *album = &w->made->album;
     const tc_poison *poison = w->made->poison;
@@ -106,7 +115,7 @@ static tc_status put_picture(writer *w, size_t i, tc_error *error) {
     }
     TC_TRY(name_png(w, album->file[i], name, error));
     TC_TRY(put_png(w, &picture, name, error));
-    fprintf(w->index, "\"%s\",\"%s\",\"%s\",%d\n", name, album->file[i], album->dataset->class_names[album->label[i]],
+    put_row(w->index, (const char *const[]){name, album->file[i], album->dataset->class_names[album->label[i]]},
             largest);
 done:
     free(picture.pixels);
