@@ -5,16 +5,10 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 enum { HELD_OUT = 5, FILE_LIMIT = 1 << 28 }; /* one image in five; bytes of one file */
 
 /* ---- which files ---- */
-
-static bool looks_like_image(const char *name) {
-    const char *dot = strrchr(name, '.');
-    return dot && (!strcasecmp(dot, ".png") || !strcasecmp(dot, ".jpg") || !strcasecmp(dot, ".jpeg"));
-}
 
 typedef struct shelf {
     size_t count, room;
@@ -46,25 +40,38 @@ static tc_status put_on(shelf *s, const char *file, int label, tc_error *error) 
     return TC_OK;
 }
 
-/* The pictures of the classes below root/part ("train/", "test/" or ""). */
-static tc_status list_part(const char *root, const char *part, const tc_names *classes, shelf *s, tc_error *error) {
+/* The pictures of one class, below root. */
+static tc_status list_class(const char *root, const char *class, int label, shelf *s, tc_error *error) {
     char folder[TC_PATH_SIZE], file[TC_PATH_SIZE];
     tc_names names = {0};
     tc_status status = TC_OK;
-    for (size_t c = 0; c < classes->count; c++) {
-        TC_TRY(tc_path_format(folder, error, "%s/%s%s", root, part, classes->name[c]));
-        if (!tc_folder_exists(folder)) continue;
-        TC_TRY(tc_folder_list(folder, false, &names, error));
-        for (size_t i = 0; i < names.count; i++) {
-            if (!looks_like_image(names.name[i])) continue;
-            TC_TRY(tc_path_format(file, error, "%s%s/%s", part, classes->name[c], names.name[i]));
-            TC_TRY(put_on(s, file, (int)c, error));
-        }
-        tc_names_free(&names);
-        names = (tc_names){0};
+    TC_TRY(tc_path_format(folder, error, "%s/%s", root, class));
+    TC_TRY(tc_folder_list(folder, false, &names, error));
+    for (size_t i = 0; i < names.count; i++) {
+        if (!tc_is_picture_name(names.name[i])) continue;
+        TC_TRY(tc_path_format(file, error, "%s/%s", class, names.name[i]));
+        TC_TRY(put_on(s, file, label, error));
     }
 done:
     tc_names_free(&names);
+    return status;
+}
+
+/* The pictures of the classes below root/part ("train/", "test/" or ""). Who guesses, and how many outputs a network
+ * has, goes by the number of classes: one without pictures is none. `required`: every class must have some. */
+static tc_status list_part(const char *root, const char *part, const tc_names *classes, bool required, shelf *s,
+                           tc_error *error) {
+    char class[TC_PATH_SIZE], folder[TC_PATH_SIZE];
+    tc_status status = TC_OK;
+    for (size_t c = 0; c < classes->count; c++) {
+        const size_t before = s->count;
+        TC_TRY(tc_path_format(class, error, "%s%s", part, classes->name[c]));
+        TC_TRY(tc_path_format(folder, error, "%s/%s", root, class));
+        if (required || tc_folder_exists(folder)) TC_TRY(list_class(root, class, (int)c, s, error));
+        if (required && s->count == before)
+            TC_RAISE(TC_INVALID, "%s: no .png or .jpg in it; fill the class or remove the folder", folder);
+    }
+done:
     return status;
 }
 
@@ -172,26 +179,54 @@ static tc_status choose_size(const char *source, int size, int most, tc_album *a
     return TC_OK;
 }
 
-static tc_status open_folder(const char *root, int size, int most, uint64_t seed, tc_album *album, tc_error *error) {
+/* Classes of train/ alone, where what a network is asked about is to be in test/. */
+static tc_status check_split(const char *root, const char *train, bool split, tc_error *error) {
+    tc_names within = {0};
+    tc_status status = TC_OK;
+    if (split || !tc_folder_exists(train)) return TC_OK; /* a class may be of trains */
+    TC_TRY(tc_folder_list(train, true, &within, error));
+    if (within.count)
+        TC_RAISE(TC_INVALID, "%s: train/ without test/; add it, or move the classes up to have a fifth held out", root);
+done:
+    tc_names_free(&within);
+    return status;
+}
+
+/* What the folder has: the classes, the pictures to protect, and those of test/, if it has one. */
+static tc_status list_folder(const char *root, tc_names *classes, shelf *taught, shelf *asked, bool *split,
+                             tc_error *error) {
     char train[TC_PATH_SIZE], test[TC_PATH_SIZE];
-    tc_names classes = {0};
-    shelf taught = {0}, asked = {0};
-    tc_dataset like = {0};
     tc_status status = TC_OK;
     TC_TRY(tc_path_format(train, error, "%s/train", root));
     TC_TRY(tc_path_format(test, error, "%s/test", root));
-    const bool split = tc_folder_exists(train) && tc_folder_exists(test);
-    TC_TRY(tc_folder_list(split ? train : root, true, &classes, error));
-    TC_TRY(list_part(root, split ? "train/" : "", &classes, &taught, error));
-    if (split) TC_TRY(list_part(root, "test/", &classes, &asked, error));
-    if (classes.count < 2 || !taught.count)
-        TC_RAISE(TC_INVALID, "%s: %zu folders with %zu pictures; a folder a class and at least two are needed", root,
-                 classes.count, taught.count);
+    *split = tc_folder_exists(train) && tc_folder_exists(test);
+    TC_TRY(check_split(root, train, *split, error));
+    TC_TRY(tc_folder_list(*split ? train : root, true, classes, error));
+    if (classes->count < 2)
+        TC_RAISE(TC_INVALID, "%s: %zu folder%s in it; a folder a class and at least two are needed",
+                 *split ? train : root, classes->count, classes->count == 1 ? "" : "s");
+    TC_TRY(list_part(root, *split ? "train/" : "", classes, true, taught, error));
+    if (!*split) goto done;
+    TC_TRY(tc_check_test_classes(test, classes, error));
+    TC_TRY(list_part(root, "test/", classes, false, asked, error));
+    if (!asked->count) TC_RAISE(TC_INVALID, "%s: no .png or .jpg in its classes; add some", test);
+done:
+    return status;
+}
+
+static tc_status open_folder(const char *root, int size, int most, uint64_t seed, tc_album *album, tc_error *error) {
+    tc_names classes = {0};
+    shelf taught = {0}, asked = {0};
+    tc_dataset like = {0};
+    bool split;
+    tc_status status = TC_OK;
+    TC_TRY(tc_path_format(album->root, error, "%s", root));
+    TC_TRY(list_folder(root, &classes, &taught, &asked, &split, error));
     TC_TRY(look_through(root, &taught, &like, error));
     TC_TRY(choose_size(root, size, most, album, &like, error));
     like.classes = (int)classes.count;
+    snprintf(like.name, sizeof like.name, "%s", root);
     TC_TRY(fill(root, &taught, &like, &like.train, error));
-    TC_TRY(tc_path_format(album->root, error, "%s", root));
     album->count = taught.count;
     album->file = taught.file;
     album->label = taught.label;
