@@ -222,6 +222,7 @@ static tc_status open_folder(const char *root, int size, int most, uint64_t seed
     tc_status status = TC_OK;
     TC_TRY(tc_path_format(album->root, error, "%s", root));
     TC_TRY(list_folder(root, &classes, &taught, &asked, &split, error));
+    TC_TRY(tc_leftovers_find(root, split, &classes, &album->left, error));
     TC_TRY(look_through(root, &taught, &like, error));
     TC_TRY(choose_size(root, size, most, album, &like, error));
     like.classes = (int)classes.count;

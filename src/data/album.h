@@ -10,14 +10,16 @@
 #include "base/path.h"
 #include "data/dataset.h"
 #include "data/image_file.h"
+#include "data/leftovers.h"
 
 typedef struct tc_album {
     char root[TC_PATH_SIZE]; /* of the files; "": there are none */
     size_t count;
-    char **file;    /* [count]: "cat/001.jpg", below root; or what such a file would be called */
-    int32_t *label; /* [count] */
-    bool *held;     /* [count]: also in the test split */
-    bool resized;   /* some picture has another size than the data set's images */
+    char **file;       /* [count]: "cat/001.jpg", below root; or what such a file would be called */
+    int32_t *label;    /* [count] */
+    bool *held;        /* [count]: also in the test split */
+    bool resized;      /* some picture has another size than the data set's images */
+    tc_leftovers left; /* of a folder: what is in it and not in here */
     tc_dataset *dataset;
 } tc_album;
 

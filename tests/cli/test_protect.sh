@@ -24,4 +24,20 @@ for r in rows:
 assert len({r["file"] for r in rows}) == len(rows), "two pictures with one name"
 END
 holds 'a table that can be read' python3 index.py odd odd-kept
+# ---- what is not protected is said ----
+draw 16x16 some/cat/1.png some/cat/2.png some/dog/1.png some/dog/2.png some/dog/deep/3.png
+echo picture >some/cat/3.gif
+# shellcheck disable=SC2086
+holds 'a part of a folder' "$tocsin" protect some --out some-kept $quick
+said='2 files are left as they are, unprotected: 1 .gif, 1 in folders within a class (cat/3.gif, dog/deep/3.png)'
+[ "$(grep -c unprotected err.txt)" = 1 ] && grep -qxF "some: $said" err.txt || { fail 'what was left is not told'; cat err.txt; }
+grep -qxF "$said." some-kept/REPORT.md || fail 'the report does not say what was left'
+grep -q '"left": 2,' some-kept/protect.json || fail 'protect.json does not say what was left'
+grep -q 'left as' odd-kept/REPORT.md && fail 'it says that something was left where nothing was'
+# shellcheck disable=SC2086
+holds 'quietly' "$tocsin" protect some --out some-quiet --quiet $quick
+[ ! -s err.txt ] || fail 'said in spite of --quiet'
+mkdir some/empty
+# shellcheck disable=SC2086
+refuse 2 'some/empty: no .png or .jpg in it; fill the class or remove the folder' protect some --out other $quick
 finish

@@ -2,6 +2,8 @@
 
 #include "helper.h"
 
+#include <unistd.h>
+
 static tc_error error;
 
 /* ROOT/NAME := a grey picture of one shade, in a folder that is made. */
@@ -84,11 +86,45 @@ static void trains_are_a_class_like_any_other(void **state) {
     tc_album_free(&album);
 }
 
+static void knows_what_it_leaves(void **state) {
+    (void)state;
+    static const char *const others[] = {"left/cat/a.GIF",      "left/cat/b.webp",     "left/ant/c.gif",
+                                         "left/cat/deep/d.png", "left/ant/in/e.bmp",   "left/top.jpg",
+                                         "left/notes",          "left/cat/.hidden.png"};
+    char text[TC_LEFT_TEXT];
+    tc_album album;
+    put_album("left");
+    helper_ok(tc_folder_make(helper_at("", "left/cat/deep"), &error), &error);
+    helper_ok(tc_folder_make(helper_at("", "left/ant/in"), &error), &error);
+    for (size_t i = 0; i < 8; i++) tc_file_put(helper_at("", others[i]), "?", 1, &error);
+    assert_int_equal(symlink("..", helper_at("", "left/ant/round")), 0); /* in circles */
+    assert_int_equal(symlink("ant", helper_at("", "left/bee")), 0);      /* a class of its own */
+    helper_ok(tc_album_open(helper_at("", "left"), 0, 64, 1, &album, &error), &error);
+    assert_int_equal(album.count, 15);
+    assert_int_equal(album.left.count, 8 + 3); /* and what bee shows again */
+    tc_leftovers_tell(&album.left, text);
+    assert_string_equal(text,
+                        "11 files are left as they are, unprotected: 1 without an ending, 1 beside the folders of the "
+                        "classes, 3 .gif, 2 .bmp, 2 links to folders, 1 .webp, 1 in folders within a class "
+                        "(notes, top.jpg, ant/c.gif, …)");
+    tc_album_free(&album);
+    put_album("parts/train");
+    put("parts/test/cat/1.png", 8, 9);
+    put("parts/val/cat/1.png", 8, 9);
+    helper_ok(tc_album_open(helper_at("", "parts"), 0, 64, 1, &album, &error), &error);
+    tc_leftovers_tell(&album.left, text);
+    assert_string_equal(text,
+                        "2 files are left as they are, unprotected: 1 in test/, 1 outside train/ (test/cat/1.png, "
+                        "val/cat/1.png)");
+    tc_album_free(&album);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(holds_a_fifth_that_it_keeps),
         cmocka_unit_test(refuses_folders_that_make_no_album),
         cmocka_unit_test(trains_are_a_class_like_any_other),
+        cmocka_unit_test(knows_what_it_leaves),
     };
     return cmocka_run_group_tests(tests, helper_make_root, helper_remove_root);
 }

@@ -1,5 +1,6 @@
 #include "experiment/protect/protect.h"
 
+#include "base/log.h"
 #include "evaluate/evaluate.h"
 
 #include <stdio.h>
@@ -145,6 +146,14 @@ static tc_status open_room(tc_room *room, const tc_protection *p, int size, tc_e
     return tc_room_open(room, asked, data, error);
 }
 
+/* Before hours are spent, since it is the owner who knows whether they were to be protected. */
+static void tell_left(const char *root, const tc_leftovers *left) {
+    char text[TC_LEFT_TEXT];
+    if (!left->count) return;
+    tc_leftovers_tell(left, text);
+    tc_log("%s: %s", root, text);
+}
+
 tc_status tc_protect(const char *source, const tc_spec *spec, int size, bool measured, tc_room *room,
                      const tc_trial_hooks *hooks, tc_protection *p, tc_error *error) {
     const tc_method_spec *method = &spec->attacks[spec->control_added];
@@ -157,6 +166,7 @@ tc_status tc_protect(const char *source, const tc_spec *spec, int size, bool mea
     p->classes = (size_t)p->album.dataset->classes;
     TC_TRY(open_lab(spec, p->album.dataset, hooks, &lab, error));
     TC_TRY(open_room(room, p, size, error));
+    tell_left(source, &p->album.left);
     TC_TRY(craft(p, &lab, room, error));
     if (measured && p->album.dataset->test.count) TC_TRY(measure(p, &lab, room, error));
 done:

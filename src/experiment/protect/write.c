@@ -164,6 +164,13 @@ void tc_protect_tell(const tc_protection *p, FILE *out) {
         fprintf(out, "The two intervals overlap: these pictures are not shown to be protected from this network.\n");
 }
 
+static void put_left(const tc_leftovers *left, FILE *out) {
+    char text[TC_LEFT_TEXT];
+    if (!left->count) return;
+    tc_leftovers_tell(left, text);
+    fprintf(out, "%s.\n\n", text);
+}
+
 static tc_status put_report(const writer *w, tc_error *error) {
     char path[TC_PATH_SIZE];
     tc_output output = {0};
@@ -174,6 +181,7 @@ static tc_status put_report(const writer *w, tc_error *error) {
     tc_protect_tell(w->made, output.file);
     fprintf(output.file, "A changed picture's values move by %.2f of 255 on average, by %d at most.\n\n",
             w->next ? w->changes / (double)w->next : 0, w->largest);
+    put_left(&w->made->album.left, output.file);
     fprintf(output.file, "Method: %s\n\n%s", w->made->method->attack->paper, limits);
     TC_TRY(tc_output_commit(&output, error));
 done:
@@ -187,13 +195,14 @@ static json_t *json_of(const writer *w) {
         p->measured ? json_pack("{s:s, s:f, s:f, s:I}", "network", p->spec->victims[0].model, "accuracy_on_originals",
                                 p->original, "accuracy_on_protected", p->guarded, "test_images", (json_int_t)p->asked)
                     : json_null();
-    return json_pack("{s:i, s:s, s:s, s:f, s:f, s:I, s:I, s:I, s:i, s:[i, i], s:b, s:f, s:o, s:o}", "schema", 1,
+    return json_pack("{s:i, s:s, s:s, s:f, s:f, s:I, s:I, s:I, s:I, s:i, s:[i, i], s:b, s:f, s:o, s:o}", "schema", 1,
                      "version", TOCSIN_VERSION, "method", p->method->name, "epsilon", p->spec->threat.epsilon, "ratio",
                      p->spec->threat.ratio, "seed", (json_int_t)p->spec->study.seed, "images",
-                     (json_int_t)p->album.count, "changed", (json_int_t)p->poison->replaced, "largest_change",
-                     w->largest, "crafted_at", p->album.dataset->width, p->album.dataset->height, "resized",
-                     p->album.resized, "craft_seconds", p->craft_seconds, "options",
-                     tc_options_json(p->method->attack->options, p->method->options), "measured", measured);
+                     (json_int_t)p->album.count, "left", (json_int_t)p->album.left.count, "changed",
+                     (json_int_t)p->poison->replaced, "largest_change", w->largest, "crafted_at",
+                     p->album.dataset->width, p->album.dataset->height, "resized", p->album.resized, "craft_seconds",
+                     p->craft_seconds, "options", tc_options_json(p->method->attack->options, p->method->options),
+                     "measured", measured);
 }
 
 static tc_status put_json(const writer *w, tc_error *error) {
