@@ -286,6 +286,16 @@ void tc_album_free(tc_album *album) {
     *album = (tc_album){0};
 }
 
+const char *tc_album_class(const tc_album *album, size_t i, char name[TC_PATH_SIZE]) {
+    const bool folder = *album->root;
+    snprintf(name, TC_PATH_SIZE, "%s", folder ? album->file[i] : album->dataset->class_names[album->label[i]]);
+    if (!folder) return name;
+    *strrchr(name, '/') = '\0';
+    const char *slash = strrchr(name, '/'); /* "train/cat" */
+    if (slash) memmove(name, slash + 1, strlen(slash));
+    return name;
+}
+
 tc_status tc_album_picture(const tc_album *album, size_t i, tc_image *picture, tc_error *error) {
     const tc_dataset *d = album->dataset;
     const size_t bytes = tc_dataset_image_bytes(d);

@@ -27,6 +27,8 @@ typedef struct tc_album {
  * (0: refused where they differ). */
 tc_status tc_album_open(const char *source, int size, int most, uint64_t seed, tc_album *album, tc_error *error);
 void tc_album_free(tc_album *album);
+/* The class of picture i: its folder's name, whole, or the data set's. Written to `name`, which is returned. */
+const char *tc_album_class(const tc_album *album, size_t i, char name[TC_PATH_SIZE]);
 /* Picture i as it is kept, in as many channels as the data set has. Free its pixels. */
 tc_status tc_album_picture(const tc_album *album, size_t i, tc_image *picture, tc_error *error);
 

@@ -164,6 +164,7 @@ tc_status tc_protect(const char *source, const tc_spec *spec, int size, bool mea
     TC_TRY(tc_album_open(source, of_pixels ? 0 : size, of_pixels ? 0 : COMMON_SIZE, (uint64_t)spec->study.seed,
                          &p->album, error));
     p->classes = (size_t)p->album.dataset->classes;
+    TC_TRY(tc_protect_name(&p->album, &p->name, error));
     TC_TRY(open_lab(spec, p->album.dataset, hooks, &lab, error));
     TC_TRY(open_room(room, p, size, error));
     tell_left(source, &p->album.left);
@@ -177,6 +178,7 @@ done:
 
 void tc_protection_free(tc_protection *p) {
     tc_poison_free(p->poison);
+    tc_protect_free_names(&p->album, &p->name);
     tc_album_free(&p->album);
     *p = (tc_protection){0};
 }

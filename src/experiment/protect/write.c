@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char ours[] = "protect.json"; /* by which an earlier folder is known */
+const char *const tc_protect_files[] = {"protect.json", "index.csv", "REPORT.md", NULL};
 enum { MIDDLE = 128 };
 
 typedef struct writer {
@@ -61,17 +61,6 @@ static int apply(writer *w, const tc_image *picture, const tc_image *change) {
     return largest;
 }
 
-/* "cat/001.png" of "cat/001.jpg"; where that is another picture's already, "cat/001.jpg.png". */
-static tc_status name_png(const writer *w, const char *file, char name[TC_PATH_SIZE], tc_error *error) {
-    char path[TC_PATH_SIZE];
-    tc_status status = TC_OK;
-    TC_TRY(tc_path_format(name, error, "%.*s.png", (int)(strrchr(file, '.') - file), file));
-    TC_TRY(tc_path_format(path, error, "%s/%s", w->folder, name));
-    if (tc_file_exists(path)) TC_TRY(tc_path_format(name, error, "%s.png", file));
-done:
-    return status;
-}
-
 static tc_status put_png(const writer *w, const tc_image *picture, const char *name, tc_error *error) {
     char path[TC_PATH_SIZE];
     uint8_t *bytes = NULL;
@@ -101,7 +90,7 @@ static tc_status put_picture(writer *w, size_t i, tc_error *error) {
     const tc_album *album = &w->made->album;
     const tc_poison *poison = w->made->poison;
     tc_image picture = {0}, change = {0};
-    char name[TC_PATH_SIZE];
+    char class[TC_PATH_SIZE];
     int largest = 0;
     tc_status status = TC_OK;
     TC_TRY(tc_album_picture(album, i, &picture, error));
@@ -113,9 +102,8 @@ static tc_status put_picture(writer *w, size_t i, tc_error *error) {
         largest = apply(w, &picture, &change);
         w->next++;
     }
-    TC_TRY(name_png(w, album->file[i], name, error));
-    TC_TRY(put_png(w, &picture, name, error));
-    put_row(w->index, (const char *const[]){name, album->file[i], album->dataset->class_names[album->label[i]]},
+    TC_TRY(put_png(w, &picture, w->made->name[i], error));
+    put_row(w->index, (const char *const[]){w->made->name[i], album->file[i], tc_album_class(album, i, class)},
             largest);
 done:
     free(picture.pixels);
@@ -210,8 +198,8 @@ static tc_status put_json(const writer *w, tc_error *error) {
     json_t *root = json_of(w);
     char *text = root ? json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(15)) : NULL;
     tc_status status = TC_OK;
-    if (!text) TC_RAISE(TC_FAILED, "memory: none left for %s; free some", ours);
-    TC_TRY(tc_path_format(path, error, "%s/%s", w->folder, ours));
+    if (!text) TC_RAISE(TC_FAILED, "memory: none left for %s; free some", tc_protect_files[0]);
+    TC_TRY(tc_path_format(path, error, "%s/%s", w->folder, tc_protect_files[0]));
     TC_TRY(tc_file_put(path, text, strlen(text), error));
 done:
     json_decref(root);
@@ -239,13 +227,13 @@ done:
 }
 
 tc_status tc_protect_check_folder(const char *folder, tc_error *error) {
-    return tc_folder_output_check(folder, ours, error);
+    return tc_folder_output_check(folder, tc_protect_files[0], error);
 }
 
 tc_status tc_protect_write(const tc_protection *made, const char *folder, tc_error *error) {
     tc_folder_output output = {0};
     tc_status status = TC_OK;
-    TC_TRY(tc_folder_output_open(folder, ours, &output, error));
+    TC_TRY(tc_folder_output_open(folder, tc_protect_files[0], &output, error));
     writer w = {.made = made, .folder = output.temporary};
     TC_TRY(put_all(&w, error));
     TC_TRY(tc_folder_output_commit(&output, error));
