@@ -49,4 +49,20 @@ holds 'quietly' "$tocsin" protect some --out some-quiet --quiet $quick
 mkdir some/empty
 # shellcheck disable=SC2086
 refuse 2 'some/empty: no .png or .jpg in it; fill the class or remove the folder' protect some --out other $quick
+# ---- settings: a flag wins over --set, and what would do nothing is refused ----
+# shellcheck disable=SC2086
+holds 'a flag and a setting' "$tocsin" protect odd --out strength --epsilon 4 --set threat.epsilon=16 --set attacks.separable.patch=4 $quick
+grep -q '"epsilon": 4.0,' strength/protect.json || fail 'a setting wins over a flag'
+# shellcheck disable=SC2086
+holds 'a setting over what is usual' "$tocsin" protect odd --out strength --set threat.epsilon=16 $quick
+grep -q '"epsilon": 16.0,' strength/protect.json || fail 'what is usual wins over a setting'
+for setting in dataset.source=shapes10 dataset.train_per_class=5 trials=3 defences.1.name=epic threat.targets=2 landscape.size=5 keep_models=true \
+    name=x; do
+    # shellcheck disable=SC2086
+    refuse 2 "--set: ${setting%=*}: plays no part in protecting pictures; leave it away" protect odd --out other $quick --set $setting
+done
+# shellcheck disable=SC2086
+refuse 2 '--set: attacks.2: plays no part, one method protects; leave it away' protect odd --out other $quick --set attacks.2.name=error-max
+refuse 2 "protect: --size: plays no part, autoregressive is made at the pictures' own size; leave it away" \
+    protect odd --out other --method autoregressive --size 24
 finish

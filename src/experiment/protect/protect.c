@@ -154,15 +154,18 @@ static void tell_left(const char *root, const tc_leftovers *left) {
     tc_log("%s: %s", root, text);
 }
 
+bool tc_protect_keeps_size(const tc_spec *spec) { /* in autoregressive noise each pixel follows from its neighbours */
+    return spec->attacks[spec->control_added].attack == tc_attack_find("autoregressive");
+}
+
 tc_status tc_protect(const char *source, const tc_spec *spec, int size, bool measured, tc_room *room,
                      const tc_trial_hooks *hooks, tc_protection *p, tc_error *error) {
     const tc_method_spec *method = &spec->attacks[spec->control_added];
-    const bool of_pixels = method->attack == tc_attack_find("autoregressive"); /* each follows from its neighbours */
+    const bool own = tc_protect_keeps_size(spec);
     tc_lab lab = {0};
     tc_status status = TC_OK;
     *p = (tc_protection){.spec = spec, .method = method};
-    TC_TRY(tc_album_open(source, of_pixels ? 0 : size, of_pixels ? 0 : COMMON_SIZE, (uint64_t)spec->study.seed,
-                         &p->album, error));
+    TC_TRY(tc_album_open(source, own ? 0 : size, own ? 0 : COMMON_SIZE, (uint64_t)spec->study.seed, &p->album, error));
     p->classes = (size_t)p->album.dataset->classes;
     TC_TRY(tc_protect_name(&p->album, &p->name, error));
     TC_TRY(open_lab(spec, p->album.dataset, hooks, &lab, error));

@@ -22,6 +22,8 @@ typedef struct tc_protection {
 /* What is written beside the pictures, ends with NULL; the first is what an earlier folder is known by. */
 extern const char *const tc_protect_files[];
 
+/* Is the spec's method one whose noise is made at the pictures' own size, because it survives no resizing? */
+bool tc_protect_keeps_size(const tc_spec *spec);
 /* Crafts and, if asked for, measures: two trainings of the spec's victim. `source`: see tc_album_open. The room, named,
  * is opened here, for the caller to close when the pictures are written; each training and the poison is kept in it. */
 tc_status tc_protect(const char *source, const tc_spec *spec, int size, bool measured, tc_room *room,
