@@ -38,14 +38,26 @@ static void show(const json_t *value, char text[64]) {
     free(dump);
 }
 
-static json_t *but_for_the_gpu(const json_t *asked) {
+/* When checkpoints are written changes nothing in what is computed. */
+static void forget_minutes(json_t *value) {
+    const char *key;
+    json_t *below;
+    size_t i;
+    json_object_del(value, "checkpoint_minutes");
+    json_object_foreach(value, key, below) forget_minutes(below);
+    json_array_foreach(value, i, below) forget_minutes(below);
+}
+
+/* Nor does which of several GPUs computes. */
+static json_t *what_matters(const json_t *asked) {
     json_t *made = json_deep_copy(asked);
     json_object_del(json_object_get(made, "spec"), "gpu");
+    forget_minutes(made);
     return made;
 }
 
 bool tc_settings_differ(const json_t *before, const json_t *now, tc_difference *found) {
-    json_t *a = but_for_the_gpu(before), *b = but_for_the_gpu(now);
+    json_t *a = what_matters(before), *b = what_matters(now);
     const json_t *x = NULL, *y = NULL;
     char path[256] = "";
     const bool differ = first_difference(a, b, path, sizeof path, &x, &y);
