@@ -125,6 +125,17 @@ static tc_status check(const tc_spec *spec, int64_t size, tc_error *error) {
     return TC_OK;
 }
 
+/* Within, they would be taken for a class the next time; around or in place of, the originals would be replaced. */
+static tc_status check_apart(const char *source, const char *out, tc_error *error) {
+    const char *images = tc_album_folder(source);
+    if (!images || !tc_folder_exists(images)) return TC_OK;
+    if (tc_path_within(out, images) || (tc_folder_exists(out) && tc_path_within(images, out)))
+        return tc_raise(error, TC_INVALID,
+                        "--out: %s is, holds or lies in %s, whose pictures are read; choose another place", out,
+                        images);
+    return TC_OK;
+}
+
 static tc_status protect(const tc_arguments *arguments, tc_error *error) {
     tc_meter meter = tc_meter_begin();
     const tc_trial_hooks hooks = {.progress = tc_meter_show, .stop = tc_cli_stopped, .context = &meter};
@@ -139,6 +150,7 @@ static tc_status protect(const tc_arguments *arguments, tc_error *error) {
     TC_TRY(read_spec(arguments, &spec, error));
     TC_TRY(check(spec, size, error));
     TC_TRY(tc_cli_check_output(out, error));
+    TC_TRY(check_apart(arguments->positional[0], out, error));
     TC_TRY(tc_protect_check_folder(out, error));
     TC_TRY(tc_cli_room(arguments, out, &room, error));
     tc_cli_catch_signals();

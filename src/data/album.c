@@ -1,6 +1,7 @@
 #include "data/album.h"
 
 #include "base/file.h"
+#include "base/option.h"
 #include "data/reader.h"
 
 #include <stdlib.h>
@@ -131,6 +132,7 @@ static tc_status fill(const char *root, const shelf *s, const tc_dataset *like, 
 static tc_status hold(tc_album *album, int classes, uint64_t seed, tc_error *error) {
     tc_status status = TC_OK;
     uint32_t *order = NULL;
+    size_t held = 0;
     TC_TRY(tc_new(&order, album->count, sizeof *order, error));
     for (int c = 0; c < classes; c++) {
         size_t count = 0, seen = 0;
@@ -140,7 +142,11 @@ static tc_status hold(tc_album *album, int classes, uint64_t seed, tc_error *err
         tc_draw_permutation(&stream, order, count);
         for (size_t i = 0; i < album->count; i++)
             if (album->label[i] == c) album->held[i] = order[seen++] < wanted;
+        held += wanted;
     }
+    if (!held)
+        TC_RAISE(TC_INVALID, "%s: one picture a class, too few to hold any out to test on; give at least one class two",
+                 album->root);
 done:
     free(order);
     return status;
@@ -252,6 +258,10 @@ static tc_status open_source(const char *source, int size, uint64_t seed, tc_alb
     char(*folder)[TC_CLASS_FOLDER] = NULL, file[TC_CLASS_FOLDER + 32];
     tc_status status = TC_OK;
     TC_TRY(tc_dataset_open(source, &options, &album->dataset, error));
+    if (size && (album->dataset->height != size || album->dataset->width != size))
+        TC_RAISE(TC_INVALID,
+                 "%s: its images have %d×%d pixels, and only those of a folder are resized; leave --size away", source,
+                 album->dataset->height, album->dataset->width);
     const tc_split *train = &album->dataset->train;
     TC_TRY(tc_name_class_folders(album->dataset, &folder, error));
     TC_TRY(tc_new(&album->file, train->count, sizeof *album->file, error));
@@ -269,10 +279,32 @@ done:
     return status;
 }
 
+/* Is it meant as one, spelt however badly? Else it is a folder's name. */
+static bool names_source(const char *source) {
+    enum { MOST = 32 };
+    const char *names[MOST] = {NULL};
+    char scheme[64];
+    for (int i = 0; i < MOST - 1 && tc_sources()[i].name; i++) names[i] = tc_sources()[i].name;
+    snprintf(scheme, sizeof scheme, "%.*s", (int)strcspn(source, ":"), source);
+    return tc_nearest(scheme, names) != NULL;
+}
+
+const char *tc_album_folder(const char *source) {
+    static const char images[] = "images:";
+    const size_t length = sizeof images - 1;
+    if (!tc_folder_exists(source) && !strncmp(source, images, length) && source[length]) return source + length;
+    return tc_folder_exists(source) || !names_source(source) ? source : NULL;
+}
+
 tc_status tc_album_open(const char *source, int size, int most, uint64_t seed, tc_album *album, tc_error *error) {
+    const char *folder = tc_album_folder(source);
     *album = (tc_album){0};
-    const tc_status status = tc_folder_exists(source) ? open_folder(source, size, most, seed, album, error)
-                                                      : open_source(source, size, seed, album, error);
+    if (folder && !tc_folder_exists(folder))
+        return tc_raise(error, TC_INVALID,
+                        "%s: %s; name a folder of pictures, or a data set as `tocsin list datasets` does", folder,
+                        tc_file_exists(folder) ? "is a file" : "no such folder");
+    const tc_status status =
+        folder ? open_folder(folder, size, most, seed, album, error) : open_source(source, size, seed, album, error);
     if (status != TC_OK) tc_album_free(album);
     return status;
 }

@@ -23,6 +23,8 @@ typedef struct tc_album {
     tc_dataset *dataset;
 } tc_album;
 
+/* The folder that `source` names, "images:FOLDER" or FOLDER, which need not be there; NULL: it names no folder. */
+const char *tc_album_folder(const char *source);
 /* size: of the data set's images, pixels; 0: the pictures' own where they agree, at most `most`, which else is taken
  * (0: refused where they differ). */
 tc_status tc_album_open(const char *source, int size, int most, uint64_t seed, tc_album *album, tc_error *error);

@@ -65,4 +65,22 @@ done
 refuse 2 '--set: attacks.2: plays no part, one method protects; leave it away' protect odd --out other $quick --set attacks.2.name=error-max
 refuse 2 "protect: --size: plays no part, autoregressive is made at the pictures' own size; leave it away" \
     protect odd --out other --method autoregressive --size 24
+# ---- IMAGES and DIR ----
+refuse 2 '/no/such/folder: no such folder; name a folder of pictures, or a data set as `tocsin list datasets` does' protect /no/such/folder --out other
+draw 16x16 two/cat/1.png two/dog/1.png
+# shellcheck disable=SC2086
+refuse 2 'two: one picture a class, too few to hold any out to test on; give at least one class two' protect two --out other $quick
+ln -s odd link
+for out in odd odd/kept odd/cat/kept link/kept; do
+    # shellcheck disable=SC2086
+    refuse 2 "--out: $out is, holds or lies in odd, whose pictures are read; choose another place" protect odd --out $out $quick
+done
+mkdir parent && cp -r odd-kept parent/inner && cp odd-kept/protect.json parent # looks like an earlier one
+# shellcheck disable=SC2086
+refuse 2 '--out: parent is, holds or lies in parent/inner, whose pictures are read; choose another place' protect parent/inner --out parent $quick
+# shellcheck disable=SC2086
+refuse 2 '--out: odd-kept is, holds or lies in odd-kept, whose pictures are read; choose another place' protect images:odd-kept --out odd-kept $quick
+# shellcheck disable=SC2086
+holds 'by a link' "$tocsin" protect link --out odd-linked $quick
+cmp -s odd-kept/index.csv odd-linked/index.csv || fail 'a link to a folder is not the folder'
 finish

@@ -55,6 +55,18 @@ static void holds_a_fifth_that_it_keeps(void **state) {
     tc_album_free(&album);
 }
 
+static void a_data_set_of_images_is_its_folder(void **state) {
+    (void)state;
+    tc_album album;
+    put_album("named");
+    helper_ok(tc_album_open(helper_at("images:", "named"), 0, 64, 1, &album, &error), &error);
+    assert_int_equal(album.count, 10); /* none of them is held out and left as it is */
+    assert_string_equal(album.file[7], "cat/7.png");
+    tc_album_free(&album);
+    assert_int_equal(tc_album_open("glyphs", 24, 64, 1, &album, &error), TC_INVALID);
+    assert_non_null(strstr(error.message, "only those of a folder are resized"));
+}
+
 static void refuses_folders_that_make_no_album(void **state) {
     (void)state;
     put_album("album");
@@ -73,6 +85,15 @@ static void refuses_folders_that_make_no_album(void **state) {
     assert_string_equal(album.file[0], "train/ant/0.png");
     tc_album_free(&album);
     put("one/cat/1.png", 8, 9);
+    put("two/ant/1.png", 8, 9);
+    put("two/cat/1.png", 8, 9);
+    refuses(helper_at("", "two"),
+            "two: one picture a class, too few to hold any out to test on; give at least one class two");
+    refuses("/no/such/folder", "/no/such/folder: no such folder; name a folder of pictures");
+    refuses("no:such", "no:such: no such folder");
+    refuses(helper_at("images:", "none"), "/none: no such folder");
+    refuses(helper_at("", "one/cat/1.png"), "one/cat/1.png: is a file; name a folder of pictures");
+    refuses("glyfs", "did you mean glyphs?");
     refuses(helper_at("", "one"), "one: 1 folder in it; a folder a class and at least two are needed");
 }
 
@@ -122,6 +143,7 @@ static void knows_what_it_leaves(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(holds_a_fifth_that_it_keeps),
+        cmocka_unit_test(a_data_set_of_images_is_its_folder),
         cmocka_unit_test(refuses_folders_that_make_no_album),
         cmocka_unit_test(trains_are_a_class_like_any_other),
         cmocka_unit_test(knows_what_it_leaves),

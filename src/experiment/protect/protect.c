@@ -170,7 +170,7 @@ tc_status tc_protect(const char *source, const tc_spec *spec, int size, bool mea
     TC_TRY(tc_protect_name(&p->album, &p->name, error));
     TC_TRY(open_lab(spec, p->album.dataset, hooks, &lab, error));
     TC_TRY(open_room(room, p, size, error));
-    tell_left(source, &p->album.left);
+    tell_left(p->album.root, &p->album.left);
     TC_TRY(craft(p, &lab, room, error));
     if (measured && p->album.dataset->test.count) TC_TRY(measure(p, &lab, room, error));
 done:
