@@ -1,5 +1,6 @@
 # `tocsin protect` on folders as people have them: odd names, odd files, odd places, and settings that mean nothing here.
 pictures=$(cd "$(dirname "$0")" && pwd)/pictures.py
+. "$(dirname "$0")/kills.sh"
 . "$(dirname "$0")/harness.sh"
 export OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive
 draw() { python3 "$pictures" "$@" || fail "no pictures: $*"; } # SIZE FILE…
@@ -83,4 +84,27 @@ refuse 2 '--out: odd-kept is, holds or lies in odd-kept, whose pictures are read
 # shellcheck disable=SC2086
 holds 'by a link' "$tocsin" protect link --out odd-linked $quick
 cmp -s odd-kept/index.csv odd-linked/index.csv || fail 'a link to a folder is not the folder'
+# ---- a picture that changes while its noise is made ----
+draw 16x16 moving/cat/1.png moving/cat/2.png moving/dog/1.png
+cp moving/cat/2.png as-it-was.png
+make="protect moving --out moved --threads 1 --method error-min --no-measure $lenet --set attacks.1.epochs=150 --set attacks.1.stop=0 --set surrogate.train.checkpoint_minutes=0.0005"
+# shellcheck disable=SC2086
+"$tocsin" $make --quiet >out.txt 2>err.txt &
+pid=$!
+came moved.checkpoint craft.checkpoint $pid
+kill -STOP $pid
+draw 16x16 moving/dog/3.png
+mv moving/dog/3.png moving/cat/2.png
+kill -CONT $pid
+wait $pid
+status=$?
+checks=$((checks + 1))
+said='moving/cat/2.png: has changed since its noise was begun; put it back and go on with --resume, or --overwrite'
+[ $status = 1 ] && [ "$(cat err.txt)" = "tocsin: $said" ] && [ ! -e moved ] || { fail "a picture that changes: status $status"; cat err.txt; }
+# shellcheck disable=SC2086
+refuse_like 2 '--resume: moved was begun with other data: what IMAGES holds has changed since' $make --resume
+cp as-it-was.png moving/cat/2.png
+# shellcheck disable=SC2086
+holds 'the picture as it was' "$tocsin" $make --resume
+[ -e moved/REPORT.md ] && [ ! -e moved.checkpoint ] || fail 'it did not come to its end'
 finish

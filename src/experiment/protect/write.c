@@ -30,6 +30,24 @@ typedef struct writer {
 
 /* ---- one picture ---- */
 
+/* Hours may lie between the first look at a picture and this one, and its change is for what was looked at. */
+static tc_status check_same(const writer *w, size_t i, const tc_image *picture, tc_error *error) {
+    const tc_album *album = &w->made->album;
+    const tc_dataset *d = album->dataset;
+    const size_t bytes = tc_dataset_image_bytes(d);
+    tc_image small = {d->height, d->width, d->channels, NULL};
+    tc_status status = TC_OK;
+    TC_TRY(tc_new(&small.pixels, bytes, 1, error));
+    TC_TRY(tc_image_resize(picture, &small, error));
+    if (memcmp(small.pixels, d->train.images + i * bytes, bytes))
+        TC_RAISE(TC_FAILED,
+                 "%s/%s: has changed since its noise was begun; put it back and go on with --resume, or --overwrite",
+                 album->root, album->file[i]);
+done:
+    free(small.pixels);
+    return status;
+}
+
 /* at->pixels := 128 + δ at the picture's size. */
 static tc_status change_of(const writer *w, size_t i, const tc_image *at, tc_error *error) {
     const tc_dataset *d = w->made->album.dataset;
@@ -94,6 +112,7 @@ static tc_status put_picture(writer *w, size_t i, tc_error *error) {
     int largest = 0;
     tc_status status = TC_OK;
     TC_TRY(tc_album_picture(album, i, &picture, error));
+    TC_TRY(check_same(w, i, &picture, error));
     if (w->next < poison->replaced && poison->index[w->next] == i) {
         change = picture;
         change.pixels = NULL;
