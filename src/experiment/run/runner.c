@@ -2,6 +2,7 @@
  * study_run.c. */
 #include "experiment/run/inside.h"
 
+#include "base/width.h"
 #include "train/clock.h"
 
 #include <math.h>
@@ -49,8 +50,9 @@ void tc_runner_told(void *context, int worker, const tc_progress *progress) {
     tc_job_record *told = &r->worker[worker].told;
     told->fraction = progress->fraction;
     told->seconds_left = progress->seconds_left;
-    snprintf(told->what, sizeof told->what, "trial %lld/%lld  %s%s%.80s", (long long)progress->trial,
-             (long long)progress->trials, progress->phase, *progress->label ? " " : "", progress->label);
+    snprintf(told->what, sizeof told->what, "trial %lld/%lld  %s%s%.*s", (long long)progress->trial,
+             (long long)progress->trials, progress->phase, *progress->label ? " " : "",
+             (int)tc_width_fit(progress->label, 80), progress->label);
     note_jobs(r);
     const tc_standing standing = tc_runner_standing(r);
     if (r->hooks->progress) r->hooks->progress(r->hooks->context, worker, progress, &standing);
@@ -141,8 +143,9 @@ done:
 
 static void describe(const tc_runner *r, int phase, char *text, size_t size) {
     const tc_phase *p = &r->plan->phase[phase];
-    snprintf(text, size, "trial %lld, %s%s%.80s (phase %s)", (long long)p->trial + 1, tc_phase_names[p->kind],
-             p->attack >= 0 ? " of " : "", p->attack >= 0 ? p->spec->attacks[p->attack].label : "", p->key);
+    const char *label = p->attack >= 0 ? p->spec->attacks[p->attack].label : "";
+    snprintf(text, size, "trial %lld, %s%s%.*s (phase %s)", (long long)p->trial + 1, tc_phase_names[p->kind],
+             *label ? " of " : "", (int)tc_width_fit(label, 80), label, p->key);
 }
 
 /* Several workers may live in one process. */
@@ -165,7 +168,7 @@ static bool died_too_often(tc_runner *r, int phase, int worker) {
 
 /* A worker has died, or has told why it can do no more: its GPU has failed. */
 static tc_status lost(tc_runner *r, const tc_event *event, tc_error *error) {
-    char what[256] = "nothing";
+    char what[512] = "nothing";
     const char *why = event->error.message;
     r->worker[event->worker].gone = true;
     r->worker[event->worker].phase = -1;
@@ -185,7 +188,7 @@ static tc_status lost(tc_runner *r, const tc_event *event, tc_error *error) {
 }
 
 static tc_status failed(tc_runner *r, const tc_event *event, tc_error *error) {
-    char what[256];
+    char what[512];
     r->worker[event->worker].phase = -1;
     if (event->error.status == TC_INTERRUPTED) {
         stop(r);
