@@ -17,7 +17,7 @@ typedef struct search {
 /* ".gif" of "cat/001.GIF". */
 static void name_ending(const char *file, char text[TC_LEFT_KIND]) {
     const char *slash = strrchr(file, '/'), *dot = strrchr(slash ? slash : file, '.');
-    snprintf(text, TC_LEFT_KIND, "%s", !dot ? "without an ending" : strlen(dot) > 10 ? "of other kinds" : dot);
+    snprintf(text, TC_LEFT_KIND, "%.20s", !dot ? "without an ending" : strlen(dot) > 10 ? "of other kinds" : dot);
     for (; dot && *text; text++) *text = (char)tolower((unsigned char)*text);
 }
 

@@ -10,7 +10,8 @@
 #include <string.h>
 
 static size_t stem_length(const char *file) {
-    return (size_t)(strrchr(file, '.') - file);
+    const char *dot = strrchr(file, '.'); /* every picture has one */
+    return dot ? (size_t)(dot - file) : strlen(file);
 }
 
 static bool is_png(const char *file) {
@@ -63,7 +64,8 @@ static bool fits(const char *name) {
 static tc_status name_picture(char *const *stems, size_t count, const char *file, char name[TC_PATH_SIZE],
                               tc_error *error) {
     tc_status status = TC_OK;
-    TC_TRY(tc_path_format(name, error, "%.*s", (int)stem_length(file), file));
+    TC_TRY(tc_path_format(name, error, "%s", file));
+    name[stem_length(file)] = '\0';
     if (!is_png(file) && is_claimed(stems, count, name, 1)) {
         TC_TRY(tc_path_format(name, error, "%s", file));
         while (fits(name) && is_claimed(stems, count, name, 0)) strcat(name, ".png");
