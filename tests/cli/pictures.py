@@ -12,7 +12,7 @@ w, h = (int(side) for side in size.rstrip("g").split("x"))
 channels = 1 if size.endswith("g") else 3
 for name in files:
     draw = random.Random(os.fsencode(name))
-    rows = b"".join(b"\0" + draw.randbytes(channels * w) for _ in range(h))
+    rows = b"".join(b"\0" + draw.getrandbits(8 * channels * w).to_bytes(channels * w, "big") for _ in range(h))
     head = struct.pack(">IIBBBBB", w, h, 8, 0 if channels == 1 else 2, 0, 0, 0)
     os.makedirs(os.path.dirname(name), exist_ok=True)
     with open(name, "wb") as file:
