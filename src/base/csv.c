@@ -82,3 +82,13 @@ const char *tc_csv_number(double value, char text[TC_CSV_NUMBER]) {
     }
     return text;
 }
+
+void tc_csv_put(FILE *out, const char *text) {
+    const bool quoted = strpbrk(text, ",\"\r\n") != NULL;
+    if (quoted) fputc('"', out);
+    for (; *text; text++) {
+        if (*text == '"') fputc('"', out);
+        fputc(*text, out);
+    }
+    if (quoted) fputc('"', out);
+}

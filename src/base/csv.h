@@ -1,5 +1,5 @@
 /* csv.h — tables of numbers and plain words, one row a line, cells between commas. Cells in quotes are refused: nothing
- * that is read here needs them.
+ * that is read here needs them. What is written here may hold anything, and is quoted where it must be.
  *
  *     while (tc_csv_row(&csv))
  *         for (const char *cell; (cell = tc_csv_cell(&csv));) …
@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 typedef struct tc_csv {
     const char *path; /* for messages */
@@ -33,5 +34,7 @@ tc_status tc_csv_real(const tc_csv *csv, const char *cell, const char *what, dou
 enum { TC_CSV_NUMBER = 32 };
 /* A number for a cell, in the fewest digits that read back as the same one; "" where it is none. Returns text. */
 const char *tc_csv_number(double value, char text[TC_CSV_NUMBER]);
+/* A cell of a table that is written: in quotes where a comma, a quotation mark or a line's end stands in it. */
+void tc_csv_put(FILE *out, const char *text);
 
 #endif

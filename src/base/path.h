@@ -14,5 +14,8 @@ __attribute__((format(printf, 3, 4))) tc_status tc_path_format(char path[TC_PATH
 
 bool tc_file_exists(const char *path); /* a file, not a folder */
 bool tc_folder_exists(const char *path);
+/* Does `path`, which need not be there yet, lie in `folder`, or is it the same, whatever links lead there? */
+bool tc_path_within(const char *path, const char *folder);
+bool tc_is_link(const char *path); /* whatever it leads to */
 
 #endif

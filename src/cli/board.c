@@ -1,6 +1,7 @@
 #include "cli/board.h"
 
 #include "base/log.h"
+#include "base/width.h"
 #include "train/clock.h"
 
 #include <math.h>
@@ -48,8 +49,8 @@ static void append(char *text, const char *format, double value) {
 
 static void describe_job(const tc_progress *p, char text[LONGEST]) {
     char left[32];
-    snprintf(text, LONGEST, "trial %lld/%lld  %s%s%.60s", (long long)p->trial, (long long)p->trials, p->phase,
-             *p->label ? " " : "", p->label);
+    snprintf(text, LONGEST, "trial %lld/%lld  %s%s%.*s", (long long)p->trial, (long long)p->trials, p->phase,
+             *p->label ? " " : "", (int)tc_width_fit(p->label, 60), p->label);
     append(text, " %3.0f %%", 100 * p->fraction);
     append(text, "  loss %.4g", p->loss);
     append(text, "  accuracy %.3f", p->accuracy);
@@ -81,11 +82,7 @@ static void draw_line(const char *text, double share, int columns) {
         fputs("] ", stderr);
         room -= BAR + 3;
     }
-    for (; *text && room > 0; text++) { /* a character of several bytes is one column */
-        room -= ((unsigned char)*text & 0xC0) != 0x80;
-        if (room >= 0) fputc(*text, stderr);
-    }
-    fputc('\n', stderr);
+    fprintf(stderr, "%.*s\n", (int)tc_width_fit(text, room), text);
 }
 
 static void draw(tc_board *board, const tc_standing *standing) {

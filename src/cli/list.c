@@ -115,7 +115,7 @@ static json_t *datasets(query *asked) {
             json_array_append_new(
                 list, json_pack("{s:s, s:s, s:s}", "name", s->name, "form", s->form, "summary", s->summary));
         else
-            printf("%-14s %s\n", s->form, s->summary);
+            printf("%-15s %s\n", s->form, s->summary);
     }
     return list;
 }

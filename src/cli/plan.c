@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #include "base/log.h"
+#include "base/width.h"
 #include "experiment/run/study_run.h"
 
 #include <inttypes.h>
@@ -85,15 +86,9 @@ static const char *value_text(const tc_plan *plan, int cell, const char *name, c
     return text;
 }
 
-/* In characters, of which UTF-8 has several bytes. */
-static int width_of(const char *text) {
-    int width = 0;
-    for (; *text; text++) width += (*text & 0xc0) != 0x80;
-    return width;
-}
-
 static void print_column(const char *text, int width) {
-    printf("  %s%*s", text, width - width_of(text), "");
+    fputs("  ", stdout);
+    tc_width_put(stdout, text, -width);
 }
 
 static void print_cells(const tc_plan *plan) {
@@ -104,9 +99,9 @@ static void print_cells(const tc_plan *plan) {
     printf("%5s", "cell");
     for (int i = 0; i < columns; i++) {
         const char *title = i ? column[i] : "attack";
-        width[i] = width_of(title);
+        width[i] = tc_width(title);
         for (int c = 0; c < rows; c++) {
-            const int wide = width_of(value_text(plan, c, column[i], text));
+            const int wide = tc_width(value_text(plan, c, column[i], text));
             if (wide > width[i]) width[i] = wide;
         }
         print_column(title, width[i]);
@@ -153,8 +148,10 @@ static void print_work(const tc_plan *plan, const tc_device_facts *device, const
     printf("\n%-26s %12s %12s %14s %14s\n", "", "asked for", "to be done", "each", "in all");
     for (int k = 0; k < TC_PHASE_KINDS; k++) {
         const double seconds = cost->phases[k] ? cost->seconds[k] / (double)cost->phases[k] : 0;
-        printf("%-26s %12" PRId64 " %12" PRId64 " %14s %14s  %s\n", works[k], plan->asked_for[k], cost->phases[k],
-               duration(seconds, each), duration(cost->seconds[k], all), how_known(cost, k, how));
+        printf("%-26s %12" PRId64 " %12" PRId64, works[k], plan->asked_for[k], cost->phases[k]);
+        tc_width_put(stdout, duration(seconds, each), 15);
+        tc_width_put(stdout, duration(cost->seconds[k], all), 15);
+        printf("  %s\n", how_known(cost, k, how));
     }
     const int jobs = jobs_here(plan, device);
     if (!isfinite(total(cost))) return;

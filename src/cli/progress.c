@@ -1,6 +1,7 @@
 #include "cli/progress.h"
 
 #include "base/log.h"
+#include "base/width.h"
 #include "train/clock.h"
 
 #include <math.h>
@@ -30,8 +31,8 @@ static void append_time(char *text, double seconds) {
 }
 
 static void describe(const tc_progress *p, char text[LONGEST]) {
-    snprintf(text, LONGEST, "trial %lld/%lld  %s%s%.60s", (long long)p->trial, (long long)p->trials, p->phase,
-             *p->label ? " " : "", p->label);
+    snprintf(text, LONGEST, "trial %lld/%lld  %s%s%.*s", (long long)p->trial, (long long)p->trials, p->phase,
+             *p->label ? " " : "", (int)tc_width_fit(p->label, 60), p->label);
     append(text, " %3.0f %%", 100 * p->fraction);
     append(text, "  loss %.4g", p->loss);
     append(text, "  accuracy %.3f", p->accuracy);
@@ -42,7 +43,7 @@ static void describe(const tc_progress *p, char text[LONGEST]) {
 static void draw(double fraction, const char *text) {
     fprintf(stderr, "\r\033[K[");
     for (int i = 0; i < BAR; i++) fputs(fraction * BAR > i ? "█" : "·", stderr);
-    fprintf(stderr, "] %.150s", text);
+    fprintf(stderr, "] %.*s", (int)tc_width_fit(text, 150), text);
     fflush(stderr);
 }
 

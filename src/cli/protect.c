@@ -58,22 +58,59 @@ static const struct {
                   {"precision", "precision", NULL}};
 enum { SHORTHANDS = sizeof shorthands / sizeof *shorthands };
 
-static tc_status read_spec(const tc_arguments *arguments, tc_spec **spec, tc_error *error) {
-    const char *item[PRESETS + SHORTHANDS + TC_MOST_ARGUMENTS];
-    char text[SHORTHANDS][128];
-    int count = 0;
-    for (int i = 0; i < PRESETS; i++) item[count++] = presets[i];
-    for (int i = 0; i < SHORTHANDS; i++) {
-        const char *value = tc_arguments_value(arguments, shorthands[i].flag, shorthands[i].otherwise);
-        if (!value) continue;
-        snprintf(text[i], sizeof text[i], "%s=%.100s", shorthands[i].setting, value);
-        item[count++] = text[i];
+/* What of a spec plays a part; a section ends with a dot. */
+static const char *const used[] = {"seed",         "threads",       "device",      "gpu",
+                                   "precision",    "deterministic", "threat.goal", "threat.epsilon",
+                                   "threat.ratio", "attacks.",      "surrogate.",  "victim."};
+
+static bool is_used(const char *item) {
+    for (size_t i = 0; i < sizeof used / sizeof *used; i++) {
+        const size_t length = strlen(used[i]);
+        if (!strncmp(item, used[i], length) && (used[i][length - 1] == '.' || item[length] == '=')) return true;
     }
-    count += tc_arguments_values(arguments, "set", item + count);
-    return tc_spec_load(NULL, item, count, TC_SPEC_PHASE, spec, error);
+    return false;
 }
 
-static tc_status check(const tc_spec *spec, tc_error *error) {
+/* The settings of a study are all known here, and most would do nothing: said, not passed over. */
+static tc_status check_used(const tc_spec *spec, const char *const *item, int count, tc_error *error) {
+    for (int i = 0; i < count; i++)
+        if (!is_used(item[i]))
+            return tc_raise(error, TC_INVALID, "--set: %.*s: plays no part in protecting pictures; leave it away",
+                            (int)strcspn(item[i], "="), item[i]);
+    if (spec->attack_count > 1)
+        return tc_raise(error, TC_INVALID, "--set: attacks.2: plays no part, one method protects; leave it away");
+    return TC_OK;
+}
+
+typedef struct items {
+    const char *item[PRESETS + 2 * SHORTHANDS + TC_MOST_ARGUMENTS]; /* [count] */
+    char text[2 * SHORTHANDS][128];
+    int count, texts;
+} items;
+
+static void add(items *made, const char *setting, const char *value) {
+    if (!value) return;
+    char *text = made->text[made->texts++];
+    snprintf(text, sizeof made->text[0], "%s=%.100s", setting, value);
+    made->item[made->count++] = text;
+}
+
+/* What is laid over what: presets, --set, flags. Flags come before --set as well, for the keys that a method knows:
+ * attacks.separable.noise. */
+static tc_status read_spec(const tc_arguments *arguments, tc_spec **spec, tc_error *error) {
+    items made = {.count = 0};
+    for (int i = 0; i < PRESETS; i++) made.item[made.count++] = presets[i];
+    for (int i = 0; i < SHORTHANDS; i++)
+        add(&made, shorthands[i].setting, tc_arguments_value(arguments, shorthands[i].flag, shorthands[i].otherwise));
+    const int first = made.count, asked = tc_arguments_values(arguments, "set", made.item + first);
+    made.count += asked;
+    for (int i = 0; i < SHORTHANDS; i++)
+        add(&made, shorthands[i].setting, tc_arguments_value(arguments, shorthands[i].flag, NULL));
+    const tc_status status = tc_spec_load(NULL, made.item, made.count, TC_SPEC_PHASE, spec, error);
+    return status == TC_OK ? check_used(*spec, made.item + first, asked, error) : status;
+}
+
+static tc_status check(const tc_spec *spec, int64_t size, tc_error *error) {
     if (spec->threat.goal != TC_GOAL_UNTARGETED)
         return tc_raise(error, TC_INVALID,
                         "protect: threat.goal is %s; pictures are protected against everybody's "
@@ -81,6 +118,21 @@ static tc_status check(const tc_spec *spec, tc_error *error) {
                         tc_goal_names[spec->threat.goal]);
     if (spec->threat.epsilon < 1 || spec->threat.epsilon > 64)
         return tc_raise(error, TC_INVALID, "protect: --epsilon is %g; must be 1 … 64, of 255", spec->threat.epsilon);
+    if (size && tc_protect_keeps_size(spec))
+        return tc_raise(error, TC_INVALID,
+                        "protect: --size: plays no part, %s is made at the pictures' own size; leave it away",
+                        spec->attacks[0].name);
+    return TC_OK;
+}
+
+/* Within, they would be taken for a class the next time; around or in place of, the originals would be replaced. */
+static tc_status check_apart(const char *source, const char *out, tc_error *error) {
+    const char *images = tc_album_folder(source);
+    if (!images || !tc_folder_exists(images)) return TC_OK;
+    if (tc_path_within(out, images) || (tc_folder_exists(out) && tc_path_within(images, out)))
+        return tc_raise(error, TC_INVALID,
+                        "--out: %s is, holds or lies in %s, whose pictures are read; choose another place", out,
+                        images);
     return TC_OK;
 }
 
@@ -96,9 +148,9 @@ static tc_status protect(const tc_arguments *arguments, tc_error *error) {
     if (!*out) TC_RAISE(TC_INVALID, "protect: --out is missing; write --out DIR");
     TC_TRY(tc_arguments_int(arguments, "size", 8, 1024, 0, &size, error));
     TC_TRY(read_spec(arguments, &spec, error));
-    TC_TRY(check(spec, error));
+    TC_TRY(check(spec, size, error));
     TC_TRY(tc_cli_check_output(out, error));
-    TC_TRY(tc_cli_check_apart(out, arguments->positional[0], error));
+    TC_TRY(check_apart(arguments->positional[0], out, error));
     TC_TRY(tc_cli_room(arguments, out, &room, error));
     TC_TRY(tc_protect_check_folder(out, tc_room_replaces(&room), error));
     tc_cli_catch_signals();

@@ -1,20 +1,15 @@
 #include "data/album.h"
 
 #include "base/file.h"
+#include "base/option.h"
 #include "data/reader.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 enum { HELD_OUT = 5, FILE_LIMIT = 1 << 28 }; /* one image in five; bytes of one file */
 
 /* ---- which files ---- */
-
-static bool looks_like_image(const char *name) {
-    const char *dot = strrchr(name, '.');
-    return dot && (!strcasecmp(dot, ".png") || !strcasecmp(dot, ".jpg") || !strcasecmp(dot, ".jpeg"));
-}
 
 typedef struct shelf {
     size_t count, room;
@@ -46,25 +41,38 @@ static tc_status put_on(shelf *s, const char *file, int label, tc_error *error) 
     return TC_OK;
 }
 
-/* The pictures of the classes below root/part ("train/", "test/" or ""). */
-static tc_status list_part(const char *root, const char *part, const tc_names *classes, shelf *s, tc_error *error) {
+/* The pictures of one class, below root. */
+static tc_status list_class(const char *root, const char *class, int label, shelf *s, tc_error *error) {
     char folder[TC_PATH_SIZE], file[TC_PATH_SIZE];
     tc_names names = {0};
     tc_status status = TC_OK;
-    for (size_t c = 0; c < classes->count; c++) {
-        TC_TRY(tc_path_format(folder, error, "%s/%s%s", root, part, classes->name[c]));
-        if (!tc_folder_exists(folder)) continue;
-        TC_TRY(tc_folder_list(folder, false, &names, error));
-        for (size_t i = 0; i < names.count; i++) {
-            if (!looks_like_image(names.name[i])) continue;
-            TC_TRY(tc_path_format(file, error, "%s%s/%s", part, classes->name[c], names.name[i]));
-            TC_TRY(put_on(s, file, (int)c, error));
-        }
-        tc_names_free(&names);
-        names = (tc_names){0};
+    TC_TRY(tc_path_format(folder, error, "%s/%s", root, class));
+    TC_TRY(tc_folder_list(folder, false, &names, error));
+    for (size_t i = 0; i < names.count; i++) {
+        if (!tc_is_picture_name(names.name[i])) continue;
+        TC_TRY(tc_path_format(file, error, "%s/%s", class, names.name[i]));
+        TC_TRY(put_on(s, file, label, error));
     }
 done:
     tc_names_free(&names);
+    return status;
+}
+
+/* The pictures of the classes below root/part ("train/", "test/" or ""). Who guesses, and how many outputs a network
+ * has, goes by the number of classes: one without pictures is none. `required`: every class must have some. */
+static tc_status list_part(const char *root, const char *part, const tc_names *classes, bool required, shelf *s,
+                           tc_error *error) {
+    char class[TC_PATH_SIZE], folder[TC_PATH_SIZE];
+    tc_status status = TC_OK;
+    for (size_t c = 0; c < classes->count; c++) {
+        const size_t before = s->count;
+        TC_TRY(tc_path_format(class, error, "%s%s", part, classes->name[c]));
+        TC_TRY(tc_path_format(folder, error, "%s/%s", root, class));
+        if (required || tc_folder_exists(folder)) TC_TRY(list_class(root, class, (int)c, s, error));
+        if (required && s->count == before)
+            TC_RAISE(TC_INVALID, "%s: no .png or .jpg in it; fill the class or remove the folder", folder);
+    }
+done:
     return status;
 }
 
@@ -125,6 +133,7 @@ static tc_status fill(const char *root, const shelf *s, const tc_dataset *like, 
 static tc_status hold(tc_album *album, int classes, uint64_t seed, tc_error *error) {
     tc_status status = TC_OK;
     uint32_t *order = NULL;
+    size_t held = 0;
     TC_TRY(tc_new(&order, album->count, sizeof *order, error));
     for (int c = 0; c < classes; c++) {
         size_t count = 0, seen = 0;
@@ -134,7 +143,11 @@ static tc_status hold(tc_album *album, int classes, uint64_t seed, tc_error *err
         tc_draw_permutation(&stream, order, count);
         for (size_t i = 0; i < album->count; i++)
             if (album->label[i] == c) album->held[i] = order[seen++] < wanted;
+        held += wanted;
     }
+    if (!held)
+        TC_RAISE(TC_INVALID, "%s: one picture a class, too few to hold any out to test on; give at least one class two",
+                 album->root);
 done:
     free(order);
     return status;
@@ -173,26 +186,55 @@ static tc_status choose_size(const char *source, int size, int most, tc_album *a
     return TC_OK;
 }
 
-static tc_status open_folder(const char *root, int size, int most, uint64_t seed, tc_album *album, tc_error *error) {
+/* Classes of train/ alone, where what a network is asked about is to be in test/. */
+static tc_status check_split(const char *root, const char *train, bool split, tc_error *error) {
+    tc_names within = {0};
+    tc_status status = TC_OK;
+    if (split || !tc_folder_exists(train)) return TC_OK; /* a class may be of trains */
+    TC_TRY(tc_folder_list(train, true, &within, error));
+    if (within.count)
+        TC_RAISE(TC_INVALID, "%s: train/ without test/; add it, or move the classes up to have a fifth held out", root);
+done:
+    tc_names_free(&within);
+    return status;
+}
+
+/* What the folder has: the classes, the pictures to protect, and those of test/, if it has one. */
+static tc_status list_folder(const char *root, tc_names *classes, shelf *taught, shelf *asked, bool *split,
+                             tc_error *error) {
     char train[TC_PATH_SIZE], test[TC_PATH_SIZE];
-    tc_names classes = {0};
-    shelf taught = {0}, asked = {0};
-    tc_dataset like = {0};
     tc_status status = TC_OK;
     TC_TRY(tc_path_format(train, error, "%s/train", root));
     TC_TRY(tc_path_format(test, error, "%s/test", root));
-    const bool split = tc_folder_exists(train) && tc_folder_exists(test);
-    TC_TRY(tc_folder_list(split ? train : root, true, &classes, error));
-    TC_TRY(list_part(root, split ? "train/" : "", &classes, &taught, error));
-    if (split) TC_TRY(list_part(root, "test/", &classes, &asked, error));
-    if (classes.count < 2 || !taught.count)
-        TC_RAISE(TC_INVALID, "%s: %zu folders with %zu pictures; a folder a class and at least two are needed", root,
-                 classes.count, taught.count);
+    *split = tc_folder_exists(train) && tc_folder_exists(test);
+    TC_TRY(check_split(root, train, *split, error));
+    TC_TRY(tc_folder_list(*split ? train : root, true, classes, error));
+    if (classes->count < 2)
+        TC_RAISE(TC_INVALID, "%s: %zu folder%s in it; a folder a class and at least two are needed",
+                 *split ? train : root, classes->count, classes->count == 1 ? "" : "s");
+    TC_TRY(list_part(root, *split ? "train/" : "", classes, true, taught, error));
+    if (!*split) goto done;
+    TC_TRY(tc_check_test_classes(test, classes, error));
+    TC_TRY(list_part(root, "test/", classes, false, asked, error));
+    if (!asked->count) TC_RAISE(TC_INVALID, "%s: no .png or .jpg in its classes; add some", test);
+done:
+    return status;
+}
+
+static tc_status open_folder(const char *root, int size, int most, uint64_t seed, tc_album *album, tc_error *error) {
+    tc_names classes = {0};
+    shelf taught = {0}, asked = {0};
+    tc_dataset like = {0};
+    bool split;
+    tc_status status = TC_OK;
+    TC_TRY(tc_path_format(album->root, error, "%s", root));
+    TC_TRY(list_folder(root, &classes, &taught, &asked, &split, error));
+    TC_TRY(tc_leftovers_find(root, split, &classes, &album->left, error));
     TC_TRY(look_through(root, &taught, &like, error));
     TC_TRY(choose_size(root, size, most, album, &like, error));
     like.classes = (int)classes.count;
+    snprintf(like.name, sizeof like.name, "%s", root);
     TC_TRY(fill(root, &taught, &like, &like.train, error));
-    TC_TRY(tc_path_format(album->root, error, "%s", root));
     album->count = taught.count;
     album->file = taught.file;
     album->label = taught.label;
@@ -217,6 +259,10 @@ static tc_status open_source(const char *source, int size, uint64_t seed, tc_alb
     char(*folder)[TC_CLASS_FOLDER] = NULL, file[TC_CLASS_FOLDER + 32];
     tc_status status = TC_OK;
     TC_TRY(tc_dataset_open(source, &options, &album->dataset, error));
+    if (size && (album->dataset->height != size || album->dataset->width != size))
+        TC_RAISE(TC_INVALID,
+                 "%s: its images have %d×%d pixels, and only those of a folder are resized; leave --size away", source,
+                 album->dataset->height, album->dataset->width);
     const tc_split *train = &album->dataset->train;
     TC_TRY(tc_name_class_folders(album->dataset, &folder, error));
     TC_TRY(tc_new(&album->file, train->count, sizeof *album->file, error));
@@ -234,10 +280,32 @@ done:
     return status;
 }
 
+/* Is it meant as one, spelt however badly? Else it is a folder's name. */
+static bool names_source(const char *source) {
+    enum { MOST = 32 };
+    const char *names[MOST] = {NULL};
+    char scheme[64];
+    for (int i = 0; i < MOST - 1 && tc_sources()[i].name; i++) names[i] = tc_sources()[i].name;
+    snprintf(scheme, sizeof scheme, "%.*s", (int)strcspn(source, ":"), source);
+    return tc_nearest(scheme, names) != NULL;
+}
+
+const char *tc_album_folder(const char *source) {
+    static const char images[] = "images:";
+    const size_t length = sizeof images - 1;
+    if (!tc_folder_exists(source) && !strncmp(source, images, length) && source[length]) return source + length;
+    return tc_folder_exists(source) || !names_source(source) ? source : NULL;
+}
+
 tc_status tc_album_open(const char *source, int size, int most, uint64_t seed, tc_album *album, tc_error *error) {
+    const char *folder = tc_album_folder(source);
     *album = (tc_album){0};
-    const tc_status status = tc_folder_exists(source) ? open_folder(source, size, most, seed, album, error)
-                                                      : open_source(source, size, seed, album, error);
+    if (folder && !tc_folder_exists(folder))
+        return tc_raise(error, TC_INVALID,
+                        "%s: %s; name a folder of pictures, or a data set as `tocsin list datasets` does", folder,
+                        tc_file_exists(folder) ? "is a file" : "no such folder");
+    const tc_status status =
+        folder ? open_folder(folder, size, most, seed, album, error) : open_source(source, size, seed, album, error);
     if (status != TC_OK) tc_album_free(album);
     return status;
 }
@@ -249,6 +317,16 @@ void tc_album_free(tc_album *album) {
     free(album->held);
     tc_dataset_free(album->dataset);
     *album = (tc_album){0};
+}
+
+const char *tc_album_class(const tc_album *album, size_t i, char name[TC_PATH_SIZE]) {
+    const bool folder = *album->root;
+    snprintf(name, TC_PATH_SIZE, "%s", folder ? album->file[i] : album->dataset->class_names[album->label[i]]);
+    if (!folder) return name;
+    *strrchr(name, '/') = '\0';
+    const char *slash = strrchr(name, '/'); /* "train/cat" */
+    if (slash) memmove(name, slash + 1, strlen(slash));
+    return name;
 }
 
 tc_status tc_album_picture(const tc_album *album, size_t i, tc_image *picture, tc_error *error) {

@@ -2,6 +2,7 @@
 #include "data/dataset.h"
 
 #include "base/option.h"
+#include "base/width.h"
 #include "data/reader.h"
 
 #include <math.h>
@@ -270,7 +271,10 @@ void tc_dataset_describe(const tc_dataset *dataset, FILE *out) {
     count_classes(&dataset->train, counts);
     count_classes(&dataset->test, counts + dataset->classes);
     fprintf(out, "    %-20s %8s %8s\n", "class", "training", "test");
-    for (int i = 0; i < dataset->classes; i++)
-        fprintf(out, "    %-20s %8zu %8zu\n", dataset->class_names[i], counts[i], counts[dataset->classes + i]);
+    for (int i = 0; i < dataset->classes; i++) {
+        fputs("    ", out);
+        tc_width_put(out, dataset->class_names[i], -20);
+        fprintf(out, " %8zu %8zu\n", counts[i], counts[dataset->classes + i]);
+    }
     free(counts);
 }

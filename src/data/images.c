@@ -43,7 +43,7 @@ static tc_status append(listing *list, const char *path, int label, tc_error *er
     return TC_OK;
 }
 
-static bool looks_like_image(const char *name) {
+bool tc_is_picture_name(const char *name) {
     const char *dot = strrchr(name, '.');
     return dot && (!strcasecmp(dot, ".png") || !strcasecmp(dot, ".jpg") || !strcasecmp(dot, ".jpeg"));
 }
@@ -54,7 +54,7 @@ static tc_status list_class(const char *folder, int label, listing *list, tc_err
     const size_t before = list->count;
     tc_status status = tc_folder_list(folder, false, &files, error);
     for (size_t i = 0; i < files.count && status == TC_OK; i++) {
-        if (!looks_like_image(files.name[i])) continue;
+        if (!tc_is_picture_name(files.name[i])) continue;
         status = tc_path_format(path, error, "%s/%s", folder, files.name[i]);
         if (status == TC_OK) status = append(list, path, label, error);
     }
@@ -82,7 +82,7 @@ done:
 }
 
 /* Classes of the test folder that training never shows would silently get other labels. */
-static tc_status check_known(const char *folder, const tc_names *classes, tc_error *error) {
+tc_status tc_check_test_classes(const char *folder, const tc_names *classes, tc_error *error) {
     tc_names found;
     tc_status status = tc_folder_list(folder, true, &found, error);
     for (size_t i = 0, j = 0; i < found.count && status == TC_OK; i++) {
@@ -250,7 +250,7 @@ static tc_status list_all(const char *path, uint64_t seed, tc_names *classes, li
     if (!split)
         TC_TRY(hold_out(train, test, (int)classes->count, seed, error));
     else {
-        TC_TRY(check_known(test_path, classes, error));
+        TC_TRY(tc_check_test_classes(test_path, classes, error));
         TC_TRY(list_split(test_path, classes, false, test, error));
     }
     if (!train->count || !test->count) TC_RAISE(TC_INVALID, "%s: too few images for two splits; add some", path);

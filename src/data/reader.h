@@ -7,6 +7,7 @@
 #ifndef TC_DATA_READER_H
 #define TC_DATA_READER_H
 
+#include "base/folder.h"
 #include "data/dataset.h"
 
 #include <stdbool.h>
@@ -22,6 +23,10 @@ tc_reader tc_read_idx, tc_read_cifar10, tc_read_cifar100, tc_read_svhn, tc_read_
 typedef tc_status tc_writer(const tc_dataset *dataset, const char *path, tc_error *error);
 tc_writer tc_write_idx, tc_write_cifar10, tc_write_cifar100, tc_write_images, tc_write_npz;
 
+/* Of a folder of pictures: does the name end as a file does that is read; and a refusal where `folder`, test/, has a
+ * class that is not among those of training. */
+bool tc_is_picture_name(const char *name);
+tc_status tc_check_test_classes(const char *folder, const tc_names *classes, tc_error *error);
 /* The folders that tc_write_images gives the classes: [classes], free it. */
 enum { TC_CLASS_FOLDER = TC_CLASS_NAME + 16 };
 tc_status tc_name_class_folders(const tc_dataset *dataset, char (**result)[TC_CLASS_FOLDER], tc_error *error);

@@ -15,13 +15,6 @@ static tc_entry entry_without(const tc_grid *grid, const tc_measure *measure, in
 
 /* ---- CSV ---- */
 
-static void put_field(FILE *out, const char *text) {
-    const bool quoted = strpbrk(text, ",\"\r\n") != NULL;
-    fputs(quoted ? "\"" : "", out);
-    for (; *text; text++) fputs((const char[]){*text, *text == '"' ? '"' : 0, 0}, out);
-    fputs(quoted ? "\"" : "", out);
-}
-
 static void put_value(FILE *out, double value) {
     char text[TC_CSV_NUMBER];
     fprintf(out, ",%s", tc_csv_number(value, text));
@@ -39,7 +32,7 @@ static void csv_row(void *context, const tc_grid *grid, int row, int column, int
     char value[TC_FACTOR_TEXT];
     for (int i = 0; i < 3; i++) {
         fputs(i ? "," : "", out);
-        put_field(out, names[i]);
+        tc_csv_put(out, names[i]);
     }
     for (int f = 0; f < grid->factors; f++) {
         const json_t *own = tc_factor_of(cell, grid->factor[f]);
@@ -48,7 +41,7 @@ static void csv_row(void *context, const tc_grid *grid, int row, int column, int
         else
             tc_factor_value("", own, TC_PLAIN, value, sizeof value);
         fputc(',', out);
-        put_field(out, own ? value : "");
+        tc_csv_put(out, own ? value : "");
     }
     fprintf(out, ",%.0f", tc_figure(cell, "trials", NULL));
     for (const tc_measure *m = grid->measures; m->metric; m++) {
@@ -71,7 +64,7 @@ void tc_defended_csv(FILE *out, const tc_grid *grid, const tc_measure *unused) {
     fputs("method,network,defence", out);
     for (int f = 0; f < grid->factors; f++) {
         fputc(',', out);
-        put_field(out, grid->factor[f]);
+        tc_csv_put(out, grid->factor[f]);
     }
     fputs(",trials", out);
     for (const tc_measure *m = grid->measures; m->metric; m++) {

@@ -1,3 +1,4 @@
+#include "base/width.h"
 #include "report/figures.h"
 #include "report/grid.h"
 #include "report/report.h"
@@ -7,25 +8,11 @@
 
 enum { CELL = 64 };
 
-/* printf's widths count bytes; these texts hold ± and –. */
-static int columns(const char *text) {
-    int width = 0;
-    for (; *text; text++) width += ((unsigned char)*text & 0xC0) != 0x80;
-    return width;
-}
-
-static void put(FILE *out, const char *text, int width, int left) {
-    const int pad = width - columns(text);
-    if (!left) fprintf(out, "%*s", pad > 0 ? pad : 0, "");
-    fputs(text, out);
-    if (left) fprintf(out, "%*s", pad > 0 ? pad : 0, "");
-}
-
 /* Without success where the attacker's goal has none. */
 static void row(FILE *out, int first, bool success, const char *const cell[6]) {
     static const int widths[] = {0, 18, 18, 8, 10, 10};
-    put(out, cell[0], first, 1);
-    for (int i = success ? 1 : 2; i < 6; i++) put(out, cell[i], widths[i], 0);
+    tc_width_put(out, cell[0], -first);
+    for (int i = success ? 1 : 2; i < 6; i++) tc_width_put(out, cell[i], widths[i]);
     fputc('\n', out);
 }
 
@@ -61,7 +48,7 @@ tc_status tc_report_table(const json_t *results, FILE *out, tc_error *error) {
     for (int c = 0; c < grid.columns; c++)
         for (int r = 0; r < grid.rows; r++) {
             name_cell(&grid, r, c, name);
-            if (tc_grid_first(&grid, r, c) && columns(name) > first) first = columns(name);
+            if (tc_grid_first(&grid, r, c) && tc_width(name) > first) first = tc_width(name);
         }
     row(out, first, !grid.untargeted,
         (const char *const[]){"attack", "success", "test accuracy", "trials", "craft", "train"});

@@ -11,16 +11,6 @@
 
 /* ---- CSV ---- */
 
-static void put_field(FILE *out, const char *text) {
-    if (!strpbrk(text, ",\"\r\n")) {
-        fputs(text, out);
-        return;
-    }
-    fputc('"', out);
-    for (; *text; text++) fputs((const char[]){*text, *text == '"' ? '"' : 0, 0}, out);
-    fputc('"', out);
-}
-
 static void put_value(FILE *out, double value) {
     char text[TC_CSV_NUMBER];
     fputs(tc_csv_number(value, text), out);
@@ -35,7 +25,7 @@ static void grid_csv(FILE *out, const tc_grid *grid, const tc_measure *measure) 
             char head[TC_GRID_NAME + 16];
             snprintf(head, sizeof head, "%s%s", *name ? name : measure->metric, part ? " stderr" : "");
             fputc(',', out);
-            put_field(out, head);
+            tc_csv_put(out, head);
         }
     }
     for (int r = 0; r < grid->rows; r++) {
@@ -43,7 +33,7 @@ static void grid_csv(FILE *out, const tc_grid *grid, const tc_measure *measure) 
         if (grid->row[r].repeated) continue;
         for (int i = 0; i < 3; i++) {
             fputs(i ? "," : "\n", out);
-            put_field(out, names[i]);
+            tc_csv_put(out, names[i]);
         }
         for (int c = 0; c < grid->columns; c++) {
             const tc_entry entry = tc_grid_entry(grid, measure, r, c);
@@ -74,7 +64,7 @@ static void put_factor(FILE *out, const json_t *value) {
         put_value(out, json_number_value(value));
     else if (value && !json_is_null(value)) {
         tc_factor_value("", value, TC_PLAIN, text, sizeof text);
-        put_field(out, text);
+        tc_csv_put(out, text);
     }
 }
 
@@ -84,7 +74,7 @@ static void cells_head(FILE *out, json_t *factors, json_t *metrics, json_t *seco
     fputs("cell,trials", out);
     for (void *at = json_object_iter(factors); at; at = json_object_iter_next(factors, at)) {
         fputc(',', out);
-        put_field(out, json_object_iter_key(at));
+        tc_csv_put(out, json_object_iter_key(at));
     }
     for (void *at = json_object_iter(metrics); at; at = json_object_iter_next(metrics, at))
         for (int p = 0; p < 4; p++) fprintf(out, ",%s %s", json_object_iter_key(at), parts[p]);

@@ -93,6 +93,19 @@ static void writes_numbers_shortly(void **state) {
     for (int i = 0; i < 5; i++) assert_true(strtod(tc_csv_number(odd[i], text), NULL) == odd[i]);
 }
 
+static void puts_quotes_where_they_are_needed(void **state) {
+    (void)state;
+    static const char *const cells[] = {"cat/1.png", "", "a,b", "say \"cheese\".png", "two\nlines"};
+    char text[100] = "";
+    FILE *out = fmemopen(text, sizeof text, "w");
+    for (int i = 0; i < 5; i++) {
+        tc_csv_put(out, cells[i]);
+        fputc(';', out);
+    }
+    fclose(out);
+    assert_string_equal(text, "cat/1.png;;\"a,b\";\"say \"\"cheese\"\".png\";\"two\nlines\";");
+}
+
 int main(void) {
     const int file = mkstemp(path);
     if (file < 0) return 1;
@@ -102,6 +115,7 @@ int main(void) {
         cmocka_unit_test(refuses_what_is_no_plain_table),
         cmocka_unit_test(reads_numbers_strictly),
         cmocka_unit_test(writes_numbers_shortly),
+        cmocka_unit_test(puts_quotes_where_they_are_needed),
     };
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     unlink(path);

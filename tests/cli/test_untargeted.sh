@@ -94,7 +94,7 @@ refuse 2 'kept: holds train/photo.png, which is no part of an earlier result; ta
     protect given --out kept --method separable --no-measure --overwrite $quick
 rm kept/train/photo.png
 # shellcheck disable=SC2086
-refuse 2 '--out: kept is where kept is read from; name another place' protect kept --out kept --method separable --no-measure --overwrite $quick
+refuse 2 '--out: kept is, holds or lies in kept, whose pictures are read; choose another place' protect kept --out kept --method separable --no-measure --overwrite $quick
 # shellcheck disable=SC2086
 holds 'protect again' "$tocsin" protect given --out kept --epsilon 6 --method error-min $quick --set attacks.1.epochs=2 --overwrite
 first=$(cd kept && find . -name '*.png' | sort | head -n 1)

@@ -44,4 +44,7 @@ refuse 2 "train: --network is 'vict'; must be surrogate or victim" train --out w
 refuse 2 "train: --trial is '1.5'; must be a whole number, 0 … 1000000" train --out w --trial 1.5
 refuse 2 "evaluate: --weights is missing; write --weights W.safetensors" evaluate
 refuse 2 "craft: no attack is given; add --set attacks.1.name=NAME" craft --out p
+# what a source is called does not push its summary out of the column
+holds 'datasets' "$tocsin" list datasets
+[ "$(awk '{print substr($0, 16, 1) substr($0, 17, 1)}' out.txt | grep -vc '^ [^ ]')" = 0 ] || { fail 'the columns of list datasets'; cat out.txt; }
 finish

@@ -258,6 +258,24 @@ static void digests_tell_contents(void **state) {
     tc_dataset_free(d);
 }
 
+/* The numbers of all classes stand in one column, whatever letters the names are of. */
+static void describes_in_columns(void **state) {
+    (void)state;
+    static const char *const names[] = {"cat", "Äpfel", "猫"};
+    char text[4096] = "", row[128];
+    tc_dataset *d = helper_dataset(4, 1, 3, 30, 6);
+    for (int i = 0; i < 3; i++) snprintf(d->class_names[i], TC_CLASS_NAME, "%s", names[i]);
+    FILE *out = fmemopen(text, sizeof text, "w");
+    tc_dataset_describe(d, out);
+    fclose(out);
+    static const int spaces[] = {17, 15, 18}; /* behind each name, to column 20 */
+    for (int i = 0; i < 3; i++) {
+        snprintf(row, sizeof row, "\n    %s%*s %8d %8d\n", names[i], spaces[i], "", 10, 2);
+        if (!strstr(text, row)) fail_msg("'%s' is not in: %s", row, text);
+    }
+    tc_dataset_free(d);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_the_nearest_source),
@@ -272,6 +290,7 @@ int main(void) {
         cmocka_unit_test(writes_only_known_formats_to_free_places),
         cmocka_unit_test(leaves_nothing_on_a_full_disk),
         cmocka_unit_test(digests_tell_contents),
+        cmocka_unit_test(describes_in_columns),
     };
     return cmocka_run_group_tests(tests, helper_make_root, helper_remove_root);
 }

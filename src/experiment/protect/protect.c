@@ -1,5 +1,6 @@
 #include "experiment/protect/protect.h"
 
+#include "base/log.h"
 #include "evaluate/evaluate.h"
 
 #include <stdio.h>
@@ -15,7 +16,7 @@ static tc_status open_lab(const tc_spec *spec, tc_dataset *dataset, const tc_tri
                           tc_error *error) {
     tc_status status = TC_OK;
     *lab = (tc_lab){.spec = spec, .dataset = dataset, .network = &spec->victims[0], .hooks = hooks};
-    TC_TRY(tc_spec_check_data(spec, dataset, error));
+    TC_TRY(tc_spec_check(spec, dataset, error));
     TC_TRY(tc_lab_build_surrogates(lab, error));
     TC_TRY(tc_spec_build(spec, lab->network, dataset, &lab->victim, error));
     TC_TRY(tc_spec_open_device(spec, &lab->device, error));
@@ -145,18 +146,31 @@ static tc_status open_room(tc_room *room, const tc_protection *p, int size, tc_e
     return tc_room_open(room, asked, data, error);
 }
 
+/* Before hours are spent, since it is the owner who knows whether they were to be protected. */
+static void tell_left(const char *root, const tc_leftovers *left) {
+    char text[TC_LEFT_TEXT];
+    if (!left->count) return;
+    tc_leftovers_tell(left, text);
+    tc_log("%s: %s", root, text);
+}
+
+bool tc_protect_keeps_size(const tc_spec *spec) { /* in autoregressive noise each pixel follows from its neighbours */
+    return spec->attacks[spec->control_added].attack == tc_attack_find("autoregressive");
+}
+
 tc_status tc_protect(const char *source, const tc_spec *spec, int size, bool measured, tc_room *room,
                      const tc_trial_hooks *hooks, tc_protection *p, tc_error *error) {
     const tc_method_spec *method = &spec->attacks[spec->control_added];
-    const bool of_pixels = method->attack == tc_attack_find("autoregressive"); /* each follows from its neighbours */
+    const bool own = tc_protect_keeps_size(spec);
     tc_lab lab = {0};
     tc_status status = TC_OK;
     *p = (tc_protection){.spec = spec, .method = method};
-    TC_TRY(tc_album_open(source, of_pixels ? 0 : size, of_pixels ? 0 : COMMON_SIZE, (uint64_t)spec->study.seed,
-                         &p->album, error));
+    TC_TRY(tc_album_open(source, own ? 0 : size, own ? 0 : COMMON_SIZE, (uint64_t)spec->study.seed, &p->album, error));
     p->classes = (size_t)p->album.dataset->classes;
+    TC_TRY(tc_protect_name(&p->album, &p->name, error));
     TC_TRY(open_lab(spec, p->album.dataset, hooks, &lab, error));
     TC_TRY(open_room(room, p, size, error));
+    tell_left(p->album.root, &p->album.left);
     TC_TRY(craft(p, &lab, room, error));
     if (measured && p->album.dataset->test.count) TC_TRY(measure(p, &lab, room, error));
 done:
@@ -167,6 +181,7 @@ done:
 
 void tc_protection_free(tc_protection *p) {
     tc_poison_free(p->poison);
+    tc_protect_free_names(&p->album, &p->name);
     tc_album_free(&p->album);
     *p = (tc_protection){0};
 }

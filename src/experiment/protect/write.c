@@ -6,6 +6,7 @@
 #include "experiment/protect/protect.h"
 
 #include "attack/parts/perturbation.h"
+#include "base/csv.h"
 #include "base/file.h"
 #include "base/folder.h"
 #include "evaluate/evaluate.h"
@@ -15,9 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char ours[] = "protect.json";                                   /* by which an earlier folder is known */
-static const char *const written[] = {ours, "index.csv", "REPORT.md", NULL}; /* and the pictures, by index.csv */
-static const tc_folder_kind protect_folder = {ours, written, "index.csv"};
+const char *const tc_protect_files[] = {"protect.json", "index.csv", "REPORT.md", NULL};
+static const tc_folder_kind protect_folder = {"protect.json", tc_protect_files, "index.csv"};
 enum { MIDDLE = 128 };
 
 typedef struct writer {
@@ -30,6 +30,24 @@ typedef struct writer {
 } writer;
 
 /* ---- one picture ---- */
+
+/* Hours may lie between the first look at a picture and this one, and its change is for what was looked at. */
+static tc_status check_same(const writer *w, size_t i, const tc_image *picture, tc_error *error) {
+    const tc_album *album = &w->made->album;
+    const tc_dataset *d = album->dataset;
+    const size_t bytes = tc_dataset_image_bytes(d);
+    tc_image small = {d->height, d->width, d->channels, NULL};
+    tc_status status = TC_OK;
+    TC_TRY(tc_new(&small.pixels, bytes, 1, error));
+    TC_TRY(tc_image_resize(picture, &small, error));
+    if (memcmp(small.pixels, d->train.images + i * bytes, bytes))
+        TC_RAISE(TC_FAILED,
+                 "%s/%s: has changed since its noise was begun; put it back and go on with --resume, or --overwrite",
+                 album->root, album->file[i]);
+done:
+    free(small.pixels);
+    return status;
+}
 
 /* at->pixels := 128 + δ at the picture's size. */
 static tc_status change_of(const writer *w, size_t i, const tc_image *at, tc_error *error) {
@@ -62,17 +80,6 @@ static int apply(writer *w, const tc_image *picture, const tc_image *change) {
     return largest;
 }
 
-/* "cat/001.png" of "cat/001.jpg"; where that is another picture's already, "cat/001.jpg.png". */
-static tc_status name_png(const writer *w, const char *file, char name[TC_PATH_SIZE], tc_error *error) {
-    char path[TC_PATH_SIZE];
-    tc_status status = TC_OK;
-    TC_TRY(tc_path_format(name, error, "%.*s.png", (int)(strrchr(file, '.') - file), file));
-    TC_TRY(tc_path_format(path, error, "%s/%s", w->folder, name));
-    if (tc_file_exists(path)) TC_TRY(tc_path_format(name, error, "%s.png", file));
-done:
-    return status;
-}
-
 static tc_status put_png(const writer *w, const tc_image *picture, const char *name, tc_error *error) {
     char path[TC_PATH_SIZE];
     uint8_t *bytes = NULL;
@@ -90,14 +97,23 @@ done:
     return status;
 }
 
+static void put_row(FILE *index, const char *const cell[3], int largest) {
+    for (int i = 0; i < 3; i++) {
+        tc_csv_put(index, cell[i]);
+        fputc(',', index);
+    }
+    fprintf(index, "%d\n", largest);
+}
+
 static tc_status put_picture(writer *w, size_t i, tc_error *error) {
     const tc_album *album = &w->made->album;
     const tc_poison *poison = w->made->poison;
     tc_image picture = {0}, change = {0};
-    char name[TC_PATH_SIZE];
+    char class[TC_PATH_SIZE];
     int largest = 0;
     tc_status status = TC_OK;
     TC_TRY(tc_album_picture(album, i, &picture, error));
+    TC_TRY(check_same(w, i, &picture, error));
     if (w->next < poison->replaced && poison->index[w->next] == i) {
         change = picture;
         change.pixels = NULL;
@@ -106,9 +122,8 @@ static tc_status put_picture(writer *w, size_t i, tc_error *error) {
         largest = apply(w, &picture, &change);
         w->next++;
     }
-    TC_TRY(name_png(w, album->file[i], name, error));
-    TC_TRY(put_png(w, &picture, name, error));
-    fprintf(w->index, "\"%s\",\"%s\",\"%s\",%d\n", name, album->file[i], album->dataset->class_names[album->label[i]],
+    TC_TRY(put_png(w, &picture, w->made->name[i], error));
+    put_row(w->index, (const char *const[]){w->made->name[i], album->file[i], tc_album_class(album, i, class)},
             largest);
 done:
     free(picture.pixels);
@@ -157,6 +172,13 @@ void tc_protect_tell(const tc_protection *p, FILE *out) {
         fprintf(out, "The two intervals overlap: these pictures are not shown to be protected from this network.\n");
 }
 
+static void put_left(const tc_leftovers *left, FILE *out) {
+    char text[TC_LEFT_TEXT];
+    if (!left->count) return;
+    tc_leftovers_tell(left, text);
+    fprintf(out, "%s.\n\n", text);
+}
+
 static tc_status put_report(const writer *w, tc_error *error) {
     char path[TC_PATH_SIZE];
     tc_output output = {0};
@@ -167,6 +189,7 @@ static tc_status put_report(const writer *w, tc_error *error) {
     tc_protect_tell(w->made, output.file);
     fprintf(output.file, "A changed picture's values move by %.2f of 255 on average, by %d at most.\n\n",
             w->next ? w->changes / (double)w->next : 0, w->largest);
+    put_left(&w->made->album.left, output.file);
     fprintf(output.file, "Method: %s\n\n%s", w->made->method->attack->paper, limits);
     TC_TRY(tc_output_commit(&output, error));
 done:
@@ -180,13 +203,14 @@ static json_t *json_of(const writer *w) {
         p->measured ? json_pack("{s:s, s:f, s:f, s:I}", "network", p->spec->victims[0].model, "accuracy_on_originals",
                                 p->original, "accuracy_on_protected", p->guarded, "test_images", (json_int_t)p->asked)
                     : json_null();
-    return json_pack("{s:i, s:s, s:s, s:f, s:f, s:I, s:I, s:I, s:i, s:[i, i], s:b, s:f, s:o, s:o}", "schema", 1,
+    return json_pack("{s:i, s:s, s:s, s:f, s:f, s:I, s:I, s:I, s:I, s:i, s:[i, i], s:b, s:f, s:o, s:o}", "schema", 1,
                      "version", TOCSIN_VERSION, "method", p->method->name, "epsilon", p->spec->threat.epsilon, "ratio",
                      p->spec->threat.ratio, "seed", (json_int_t)p->spec->study.seed, "images",
-                     (json_int_t)p->album.count, "changed", (json_int_t)p->poison->replaced, "largest_change",
-                     w->largest, "crafted_at", p->album.dataset->width, p->album.dataset->height, "resized",
-                     p->album.resized, "craft_seconds", p->craft_seconds, "options",
-                     tc_options_json(p->method->attack->options, p->method->options), "measured", measured);
+                     (json_int_t)p->album.count, "left", (json_int_t)p->album.left.count, "changed",
+                     (json_int_t)p->poison->replaced, "largest_change", w->largest, "crafted_at",
+                     p->album.dataset->width, p->album.dataset->height, "resized", p->album.resized, "craft_seconds",
+                     p->craft_seconds, "options", tc_options_json(p->method->attack->options, p->method->options),
+                     "measured", measured);
 }
 
 static tc_status put_json(const writer *w, tc_error *error) {
@@ -194,8 +218,8 @@ static tc_status put_json(const writer *w, tc_error *error) {
     json_t *root = json_of(w);
     char *text = root ? json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(15)) : NULL;
     tc_status status = TC_OK;
-    if (!text) TC_RAISE(TC_FAILED, "memory: none left for %s; free some", ours);
-    TC_TRY(tc_path_format(path, error, "%s/%s", w->folder, ours));
+    if (!text) TC_RAISE(TC_FAILED, "memory: none left for %s; free some", tc_protect_files[0]);
+    TC_TRY(tc_path_format(path, error, "%s/%s", w->folder, tc_protect_files[0]));
     TC_TRY(tc_file_put(path, text, strlen(text), error));
 done:
     json_decref(root);

@@ -1,27 +1,15 @@
 /* csv.c — one row a trial: what the cell is, what was found, who was attacked. */
 #include "experiment/results/parts.h"
 
+#include "base/csv.h"
 #include "base/file.h"
 
 #include <math.h>
 #include <string.h>
 
-static void put_text(FILE *out, const char *text) {
-    if (!strpbrk(text, ",\"\r\n")) {
-        fputs(text, out);
-        return;
-    }
-    fputc('"', out);
-    for (; *text; text++) {
-        if (*text == '"') fputc('"', out);
-        fputc(*text, out);
-    }
-    fputc('"', out);
-}
-
 static void put_value(FILE *out, const json_t *value) {
     if (json_is_string(value))
-        put_text(out, json_string_value(value));
+        tc_csv_put(out, json_string_value(value));
     else if (json_is_integer(value))
         fprintf(out, "%lld", (long long)json_integer_value(value));
     else if (json_is_real(value))
@@ -56,7 +44,7 @@ static void put_head(FILE *out, const json_t *factors) {
     fputs("cell,trial,seed", out);
     json_object_foreach((json_t *)(uintptr_t)factors, name, value) {
         fputc(',', out);
-        put_text(out, name);
+        tc_csv_put(out, name);
     }
     for (int c = 0; c < TC_COLUMNS; c++)
         fprintf(out, ",%s%s", tc_columns[c].name, tc_columns[c].seconds ? "_seconds" : "");

@@ -3,6 +3,7 @@
 #include "experiment/run/inside.h"
 
 #include "base/csv.h"
+#include "base/width.h"
 #include "train/clock.h"
 
 #include <math.h>
@@ -50,8 +51,9 @@ void tc_runner_told(void *context, int worker, const tc_progress *progress) {
     tc_job_record *told = &r->worker[worker].told;
     told->fraction = progress->fraction;
     told->seconds_left = progress->seconds_left;
-    snprintf(told->what, sizeof told->what, "trial %lld/%lld  %s%s%.80s", (long long)progress->trial,
-             (long long)progress->trials, progress->phase, *progress->label ? " " : "", progress->label);
+    snprintf(told->what, sizeof told->what, "trial %lld/%lld  %s%s%.*s", (long long)progress->trial,
+             (long long)progress->trials, progress->phase, *progress->label ? " " : "",
+             (int)tc_width_fit(progress->label, 80), progress->label);
     note_jobs(r);
     const tc_standing standing = tc_runner_standing(r);
     if (r->hooks->progress) r->hooks->progress(r->hooks->context, worker, progress, &standing);
@@ -142,8 +144,9 @@ done:
 
 static void describe(const tc_runner *r, int phase, char *text, size_t size) {
     const tc_phase *p = &r->plan->phase[phase];
-    snprintf(text, size, "trial %lld, %s%s%.80s (phase %s)", (long long)p->trial + 1, tc_phase_names[p->kind],
-             p->attack >= 0 ? " of " : "", p->attack >= 0 ? p->spec->attacks[p->attack].label : "", p->key);
+    const char *label = p->attack >= 0 ? p->spec->attacks[p->attack].label : "";
+    snprintf(text, size, "trial %lld, %s%s%.*s (phase %s)", (long long)p->trial + 1, tc_phase_names[p->kind],
+             *label ? " of " : "", (int)tc_width_fit(label, 80), label, p->key);
 }
 
 static bool has_need(const tc_phase *phase, int need) {
@@ -199,7 +202,7 @@ static bool died_too_often(tc_runner *r, int phase, int worker) {
 
 /* A worker has died, or has told why it can do no more: its GPU has failed. */
 static tc_status lost(tc_runner *r, const tc_event *event, tc_error *error) {
-    char what[256] = "nothing";
+    char what[512] = "nothing";
     const char *why = event->error.message;
     r->worker[event->worker].gone = true;
     r->worker[event->worker].phase = -1;
@@ -219,7 +222,7 @@ static tc_status lost(tc_runner *r, const tc_event *event, tc_error *error) {
 }
 
 static tc_status failed(tc_runner *r, const tc_event *event, tc_error *error) {
-    char what[256];
+    char what[512];
     r->worker[event->worker].phase = -1;
     if (event->error.status == TC_INTERRUPTED) {
         stop(r);

@@ -51,7 +51,7 @@ static void forget(json_t *within, const char *name) {
 static json_t *what_matters(const json_t *asked) {
     json_t *made = json_deep_copy(asked);
     json_object_del(json_object_get(made, "spec"), "gpu");
-    forget(json_object_get(made, "spec"), "checkpoint_minutes");
+    forget(made, "checkpoint_minutes");
     return made;
 }
 

@@ -10,8 +10,8 @@ typedef struct tc_difference {
     char was[64], is[64]; /* as JSON */
 } tc_difference;
 
-/* The first difference between what was asked for, {"spec": …, …} of both. Which of several GPUs computes may change on
- * the way. */
+/* The first difference between what was asked for, {"spec": …, …} of both. Which of several GPUs computes, and how
+ * often checkpoints are written, may change on the way. */
 bool tc_settings_differ(const json_t *before, const json_t *now, tc_difference *found);
 
 #endif

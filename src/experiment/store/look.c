@@ -76,7 +76,7 @@ tc_status tc_store_jobs(tc_store *store, tc_job_record **jobs, int *count, tc_er
                                .seconds_left = number_column(row, 5)};
         const char *key = (const char *)sqlite3_column_text(row, 1), *what = (const char *)sqlite3_column_text(row, 6);
         snprintf(job->key, sizeof job->key, "%.32s", key ? key : "");
-        snprintf(job->what, sizeof job->what, "%.159s", what ? what : "");
+        snprintf(job->what, sizeof job->what, "%s", what ? what : "");
     }
     if (code != SQLITE_DONE) TC_TRY(tc_store_fail(store, error));
 done:

@@ -66,7 +66,7 @@ typedef struct tc_job_record {
     char key[TC_KEY_SIZE];
     double began, told; /* seconds since 1970: the phase, and what is said here */
     double fraction, seconds_left;
-    char what[160]; /* "trial 3/20 craft SAPA" */
+    char what[400]; /* "trial 3/20 craft SAPA" */
 } tc_job_record;
 tc_status tc_store_put_jobs(tc_store *store, const tc_job_record *jobs, int count, tc_error *error);
 
