@@ -36,9 +36,9 @@ tc_status tc_zoo_build_entry(const tc_zoo_entry *entry, tc_shape input, int clas
 
 /* What the network `sequential` is made of. */
 typedef struct tc_zoo_layer {
-    const char *name;    /* "conv" */
-    const char *form;    /* "conv CHANNELS" */
-    const char *summary; /* one line */
+    const char *name;         /* "conv" */
+    const char *form;         /* "conv CHANNELS" */
+    const char *summary;      /* one line */
     const tc_option *options; /* of its own */
 } tc_zoo_layer;
 
