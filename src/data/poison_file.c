@@ -17,10 +17,16 @@
 static const char archive_name[] = "poison.npz";
 
 /* With what a study and `tocsin craft` add to it (experiment/run/study.c, experiment/trial/threat_file.c). */
-#define NUMBER "[0-9][0-9][0-9][0-9][0-9][0-9]"
-static const char *const written[] = {archive_name,        "index.csv",   NUMBER "-poison.png", NUMBER "-original.png",
-                                      "threat.json",       "trigger.png", "triggered.npz",      "triggered-[0-9]*.png",
-                                      "target-[0-9]*.png", NULL};
+static const char *const written[] = {archive_name,
+                                      "index.csv",
+                                      "[0-9][0-9][0-9][0-9][0-9][0-9]-poison.png",
+                                      "[0-9][0-9][0-9][0-9][0-9][0-9]-original.png",
+                                      "threat.json",
+                                      "trigger.png",
+                                      "triggered.npz",
+                                      "triggered-[0-9]*.png",
+                                      "target-[0-9]*.png",
+                                      NULL};
 static const tc_folder_kind poison_folder = {archive_name, written, NULL};
 
 /* An un-targeted attack may change all of 50,000 images; nobody looks at so many files. */
