@@ -259,10 +259,6 @@ static tc_status open_source(const char *source, int size, uint64_t seed, tc_alb
     char(*folder)[TC_CLASS_FOLDER] = NULL, file[TC_CLASS_FOLDER + 32];
     tc_status status = TC_OK;
     TC_TRY(tc_dataset_open(source, &options, &album->dataset, error));
-    if (size && (album->dataset->height != size || album->dataset->width != size))
-        TC_RAISE(TC_INVALID,
-                 "%s: its images have %d×%d pixels, and only those of a folder are resized; leave --size away", source,
-                 album->dataset->height, album->dataset->width);
     const tc_split *train = &album->dataset->train;
     TC_TRY(tc_name_class_folders(album->dataset, &folder, error));
     TC_TRY(tc_new(&album->file, train->count, sizeof *album->file, error));

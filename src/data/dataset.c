@@ -145,9 +145,9 @@ static tc_status check_options(const char *source, const tc_dataset_options *o, 
 static tc_status check_resized(const tc_dataset *dataset, int64_t size, tc_error *error) {
     if (!size || (dataset->height == size && dataset->width == size)) return TC_OK;
     return tc_raise(error, TC_INVALID,
-                    "dataset '%.200s': its images are %d×%d, and size %lld resizes those of a folder (images:FOLDER) "
-                    "only; leave size away",
-                    dataset->name, dataset->height, dataset->width, (long long)size);
+                    "dataset '%.200s': its images are %d×%d, not %lld×%lld, and only those of a folder are resized "
+                    "(images:FOLDER); leave size away",
+                    dataset->name, dataset->height, dataset->width, (long long)size, (long long)size);
 }
 
 static tc_status keep_subset(tc_dataset *dataset, tc_split *split, int64_t per_class, tc_stream stream,

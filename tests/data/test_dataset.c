@@ -50,7 +50,7 @@ static void refuses_a_size_that_would_do_nothing(void **state) {
     helper_ok(tc_dataset_write(d, "npz", helper_at("", "sized.npz"), &error), &error);
     tc_dataset_free(d);
     assert_int_equal(tc_dataset_open(helper_at("npz:", "sized.npz"), &small, &d, &error), TC_INVALID);
-    assert_non_null(strstr(error.message, "its images are 8×8, and size 16 resizes those of a folder"));
+    assert_non_null(strstr(error.message, "its images are 8×8, not 16×16, and only those of a folder are resized"));
     assert_int_equal(tc_dataset_open("glyphs", &small, &d, &error), TC_INVALID);
     helper_ok(tc_dataset_open("glyphs", &own, &d, &error), &error);
     tc_dataset_free(d);
