@@ -86,8 +86,8 @@ static tc_status load(const char *root, const char *file, int channels, tc_image
     *image = (tc_image){0};
     TC_TRY(tc_path_format(path, error, "%s/%s", root, file));
     TC_TRY(tc_file_read(path, FILE_LIMIT, &bytes, &size, error));
-    TC_TRY(tc_image_decode(bytes, size, channels, path, image, error));
     if (!channels) TC_TRY(tc_image_check_opaque(bytes, size, path, error)); /* looked at before it is protected */
+    TC_TRY(tc_image_decode(bytes, size, channels, path, image, error));
 done:
     free(bytes);
     return status;
