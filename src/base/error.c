@@ -37,6 +37,10 @@ bool tc_fruitless(void) {
     return fruitless;
 }
 
+void tc_fruitless_forget(void) {
+    fruitless = false;
+}
+
 tc_status tc_error_at(tc_error *error, const char *where) {
     if (!error) return TC_FAILED;
     char message[sizeof error->message];

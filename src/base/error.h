@@ -35,6 +35,8 @@ __attribute__((format(printf, 3, 4))) tc_status tc_raise(tc_error *error, tc_sta
 __attribute__((format(printf, 3, 4))) tc_status tc_raise_fruitless(tc_error *error, tc_status status,
                                                                    const char *format, ...);
 bool tc_fruitless(void);
+/* What this thread raised before is no longer asked about: something new begins. */
+void tc_fruitless_forget(void);
 
 /* Puts "WHERE: " in front of the message that `error` already holds; returns its status. */
 tc_status tc_error_at(tc_error *error, const char *where);

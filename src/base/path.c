@@ -54,3 +54,9 @@ bool tc_path_within(const char *path, const char *folder) {
     free(outer);
     return within;
 }
+
+tc_status tc_path_expand_home(char expanded[TC_PATH_SIZE], const char *source, tc_error *error) {
+    const char *home = getenv("HOME"), *colon = strchr(source, ':');
+    if (!colon || strncmp(colon + 1, "~/", 2) || !home) return tc_path_format(expanded, error, "%s", source);
+    return tc_path_format(expanded, error, "%.*s%s%s", (int)(colon + 1 - source), source, home, colon + 2);
+}

@@ -17,5 +17,8 @@ bool tc_folder_exists(const char *path);
 /* Does `path`, which need not be there yet, lie in `folder`, or is it the same, whatever links lead there? */
 bool tc_path_within(const char *path, const char *folder);
 bool tc_is_link(const char *path); /* whatever it leads to */
+/* "KIND:~/REST" with the home folder in place of "~", which the shell expands only at the start of a word; anything
+ * else as it is. */
+tc_status tc_path_expand_home(char expanded[TC_PATH_SIZE], const char *source, tc_error *error);
 
 #endif

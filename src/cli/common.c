@@ -151,9 +151,10 @@ tc_status tc_cli_check_output(const char *path, tc_error *error) {
 
 /* The file behind "npz:FILE", too. */
 static char *resolve(const char *input) {
-    char *path = realpath(input, NULL);
-    const char *colon = strchr(input, ':');
-    return path || !colon ? path : realpath(colon + 1, NULL);
+    char expanded[TC_PATH_SIZE], *path = realpath(input, NULL);
+    if (path || tc_path_expand_home(expanded, input, NULL) != TC_OK) return path;
+    const char *colon = strchr(expanded, ':');
+    return colon ? realpath(colon + 1, NULL) : NULL;
 }
 
 tc_status tc_cli_check_apart(const char *out, const char *input, tc_error *error) {

@@ -5,6 +5,7 @@
 #include "base/option.h"
 
 #include <signal.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,7 +23,7 @@ static const struct {
     {"data", "look at a dataset, fetch one, or write it for others, poisoned or not", tc_cli_data},
     {"derive", "loss, gradient and directional derivative to a file", tc_cli_derive},
     {"bench", "measure gradients, matching steps and Hessian-vector products", tc_cli_bench},
-    {"list", "name the attacks, models, datasets, losses or defenses", tc_cli_list},
+    {"list", "name the attacks, models, layers, datasets, losses or defenses", tc_cli_list},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
@@ -64,7 +65,9 @@ int main(int argc, char **argv) {
     tc_log_set(TC_NORMAL);
     const int status = dispatch(argc, argv);
     if ((fflush(stdout) || ferror(stdout)) && status == 0) {
-        fprintf(stderr, "tocsin: standard output: cannot be written; free space on the disk\n");
+        fprintf(stderr, "tocsin: standard output: %s\n",
+                errno == EPIPE ? "nobody reads on; let the reader take it all"
+                               : "cannot be written; free space on the disk");
         return TC_FAILED;
     }
     return status;

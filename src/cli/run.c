@@ -151,7 +151,7 @@ static tc_status conduct(const tc_arguments *arguments, const tc_plan *plan, con
     tc_board_clear(board);
     tc_board_free(board);
     if (status == TC_OK) return tc_cli_show(arguments, order->folder, error);
-    if (given_up && anything_finished(order->folder)) tc_cli_show(arguments, order->folder, NULL);
+    if (given_up) tc_cli_show(arguments, order->folder, NULL);
     if (status != TC_INTERRUPTED) return status;
     const bool any = anything_finished(order->folder) && tc_cli_show(arguments, order->folder, NULL) == TC_OK;
     return tc_raise(error, TC_INTERRUPTED, "%s: interrupted; %s", order->folder,

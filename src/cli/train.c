@@ -61,6 +61,18 @@ static tc_status tell(const tc_arguments *arguments, const order *o, const tc_tr
     return TC_OK;
 }
 
+/* The files that the spec was read from: itself, and those that it extends. */
+static tc_status check_apart_from_spec(const char *out, const tc_settings *settings, tc_error *error) {
+    tc_status status = settings->origin ? tc_cli_check_apart(out, settings->origin, error) : TC_OK;
+    for (size_t i = 0; i < settings->count && status == TC_OK; i++) {
+        char file[TC_PATH_SIZE];
+        const char *where = settings->item[i].where, *line = strrchr(where, ':');
+        status = tc_path_format(file, error, "%.*s", line ? (int)(line - where) : (int)strlen(where), where);
+        if (status == TC_OK) status = tc_cli_check_apart(out, file, error);
+    }
+    return status;
+}
+
 static tc_status train(const tc_arguments *arguments, tc_error *error) {
     tc_meter meter = tc_meter_begin();
     const tc_trial_hooks hooks = {.progress = tc_meter_show, .stop = tc_cli_stopped, .context = &meter};
@@ -78,7 +90,7 @@ static tc_status train(const tc_arguments *arguments, tc_error *error) {
     TC_TRY(tc_cli_spec(arguments, arguments->count ? arguments->positional[0] : NULL, TC_SPEC_PHASE, &spec, error));
     TC_TRY(tc_cli_network_of(arguments, spec, &network, error));
     TC_TRY(tc_cli_check_file("--out", o.out, error));
-    TC_TRY(tc_cli_check_apart(o.out, arguments->count ? arguments->positional[0] : NULL, error));
+    TC_TRY(check_apart_from_spec(o.out, &spec->settings, error));
     TC_TRY(tc_cli_check_apart(o.out, spec->data.source, error));
     TC_TRY(tc_lab_open(spec, network.victim, &hooks, &lab, error));
     const char *folder = tc_arguments_value(arguments, "poison", NULL);

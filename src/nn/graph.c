@@ -430,11 +430,18 @@ static void fuse(tc_model *m) {
 }
 
 static void check_names(tc_graph *graph) {
-    const tc_tensor *list = graph->model->tensor;
-    for (int i = 0; i < graph->model->tensors; i++)
+    const tc_model *m = graph->model;
+    for (int i = 0; i < m->tensors; i++)
         for (int j = 0; j < i; j++)
-            if (!strcmp(list[i].name, list[j].name)) {
-                tc_graph_mistake(graph, "two tensors are called '%s'; give each layer a name of its own", list[i].name);
+            if (!strcmp(m->tensor[i].name, m->tensor[j].name)) {
+                tc_graph_mistake(graph, "two tensors are called '%s'; give each layer a name of its own",
+                                 m->tensor[i].name);
+                return;
+            }
+    for (int i = 0; i < m->values; i++)
+        for (int j = 0; j < i && m->value[i].name[0]; j++)
+            if (!strcmp(m->value[i].name, m->value[j].name)) {
+                tc_graph_mistake(graph, "two values are called '%s'; give each a name of its own", m->value[i].name);
                 return;
             }
 }

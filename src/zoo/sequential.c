@@ -94,6 +94,7 @@ typedef struct reading {
     tc_graph *graph;
     int classes, depth, layers;
     bool has_features;             /* some layer has given this name */
+    tc_node named;                 /* the last to which a layer has given another */
     char place[2 * LONGEST_LAYER]; /* of the first mistake; "": none */
 } reading;
 
@@ -449,7 +450,9 @@ static tc_node build_entry(reading *r, const yaml_node_t *node, const char *pref
     ++*index;
     x = k->build(r, &e, x);
     r->has_features |= !strcmp(e.told.value, features);
-    return *e.told.value ? tc_graph_name(r->graph, x, e.told.value) : x;
+    if (!*e.told.value) return x;
+    r->named = x;
+    return tc_graph_name(r->graph, x, e.told.value);
 }
 
 /* The layers of `list`, number *index on of the modules called PREFIX0, PREFIX1, … */
@@ -458,10 +461,15 @@ static tc_node build_list(reading *r, const yaml_node_t *list, const char *prefi
     const bool whole = !r->depth;
     if (++r->depth > DEEPEST)
         tc_graph_mistake(r->graph, "blocks within blocks are %d deep; at most %d", r->depth, DEEPEST);
-    for (int number = 1; item < list->data.sequence.items.top && !tc_graph_failed(r->graph); item++, number++) {
+    for (; item < list->data.sequence.items.top && !tc_graph_failed(r->graph); item++) {
+        const int number = *index; /* of its module, as the tensors' names count */
         const yaml_node_t *node = node_at(r, *item);
         const bool last = whole && item + 1 == list->data.sequence.items.top;
         if (++r->layers > MOST_LAYERS) tc_graph_mistake(r->graph, "more than %d layers", MOST_LAYERS);
+        if (last && !r->has_features && r->named == x)
+            tc_graph_mistake(r->graph,
+                             "what goes into the last layer is called %s; write value=%s above it, or nothing",
+                             features, features);
         if (last && !r->has_features) x = tc_graph_name(r->graph, x, features);
         x = build_entry(r, node, prefix, index, x);
         if (tc_graph_failed(r->graph) && !*r->place)
@@ -487,7 +495,8 @@ static tc_node read_layers(reading *r, yaml_parser_t *parser, const char *text) 
     if (is_list(root, false, r))
         x = build_list(r, root, "", &index, x);
     else
-        tc_graph_mistake(r->graph, "layers: %s; write [conv 32, relu, …, linear]", root ? "is no list" : "is empty");
+        tc_graph_mistake(r->graph, "layers: %s; write [conv 32, relu, …, linear]",
+                         root && root->type != YAML_SEQUENCE_NODE ? "is no list" : "is empty");
     yaml_document_delete(&document);
     r->document = NULL;
     return x;
@@ -498,7 +507,8 @@ tc_status tc_zoo_sequential(const tc_zoo_entry *entry, tc_shape input, int class
     yaml_parser_t parser;
     if (!yaml_parser_initialize(&parser))
         return tc_raise(error, TC_FAILED, "memory: none left to read layers; free some");
-    reading r = {.graph = tc_graph_begin(entry->name, input.h, input.w, input.c, classes), .classes = classes};
+    reading r = {
+        .graph = tc_graph_begin(entry->name, input.h, input.w, input.c, classes), .classes = classes, .named = -1};
     const tc_node logits = read_layers(&r, &parser, options->layers);
     yaml_parser_delete(&parser);
     const tc_status status = tc_graph_finish(r.graph, logits, model, error);

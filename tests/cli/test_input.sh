@@ -109,15 +109,23 @@ refuse 2 '--out: good-npz is where npz:good-npz is read from; name another place
 refuse 2 '--out: w.safetensors is where w.safetensors is read from; name another place' \
     derive --model lenet --weights w.safetensors --batch good-npz --out w.safetensors
 refuse 2 '--out: good-npz is where good-npz is read from; name another place' derive --model lenet --weights w.safetensors --batch good-npz --out good-npz
+printf 'extends: own.yaml\n' >over.yaml
+refuse 2 '--out: own.yaml is where own.yaml is read from; name another place' train over.yaml --out own.yaml
+HOME=$PWD refuse 2 '--out: good-npz is where npz:~/good-npz is read from; name another place' data convert 'npz:~/good-npz' --format npz --out good-npz
 
 # nor is what somebody else has put where a study's results go
 for name in report.html results.csv spec.resolved.yaml; do
     mkdir theirs
     echo mine >theirs/$name
-    refuse 2 "--out: theirs holds a $name, which a run would write over; move it, choose another folder or --overwrite" run "$spec" --out theirs
-    refuse 2 '--resume: theirs holds results but no run.db to go on from; --overwrite it' run "$spec" --out theirs --resume
+    refuse 2 "--out: theirs holds a $name, which a run would write over; move it or choose another folder" run "$spec" --out theirs
+    refuse 2 '--resume: theirs holds results but no run.db to go on from; choose another folder' run "$spec" --out theirs --resume
     rm -r theirs
 done
+mkdir -p theirs/models
+echo mine >theirs/models/mine
+echo old >theirs/report.html
+holds 'over a report' "$tocsin" run "$spec" --out theirs --overwrite --quiet --set trials=1
+[ -s theirs/models/mine ] || fail 'a folder that no study made is gone'
 
 # a disk that takes no more: standard output first, then files (a limit on their size needs no root)
 checks=$((checks + 1))

@@ -59,13 +59,13 @@ holds 'the same poison' cmp poison/poison.npz list/poisons/2-0/poison.npz
 
 # what is wrong
 sed 's/conv 6 stride=2/conv 6 strid=2/' own.yaml >wrong.yaml
-refuse 2 "wrong.yaml:7: surrogate.layers: layers: 3.body.1 'conv 6 strid=2': model sequential: unknown option 'strid'; did you mean 'stride'?" \
+refuse 2 "wrong.yaml:7: surrogate.layers: layers: 3.body.0 'conv 6 strid=2': model sequential: unknown option 'strid'; did you mean 'stride'?" \
     run wrong.yaml --plan
 sed 's/    - global-pool/    - globalpool/' own.yaml >wrong.yaml
-refuse 2 "wrong.yaml:7: surrogate.layers: layers: 5 'globalpool': model sequential: 'globalpool' is no layer; did you mean 'global-pool'?" \
+refuse 2 "wrong.yaml:7: surrogate.layers: layers: 4 'globalpool': model sequential: 'globalpool' is no layer; did you mean 'global-pool'?" \
     run wrong.yaml
 sed 's/    - global-pool//' own.yaml >wrong.yaml
-refuse 2 "wrong.yaml:7: surrogate.layers: layers: 5 'linear': model sequential: 4: a linear layer needs flattened features" run wrong.yaml
+refuse 2 "wrong.yaml:7: surrogate.layers: layers: 4 'linear': model sequential: 4: a linear layer needs flattened features" run wrong.yaml
 sed 's/    - &step/    - \&step [*step]\n    -/' own.yaml >wrong.yaml
 turned_down 2 run wrong.yaml
 printf 'victim: {model: sequential, layers: {relu: 3}}\nattacks: [{name: random-noise}]\n' >wrong.yaml

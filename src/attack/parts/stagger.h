@@ -30,9 +30,9 @@ typedef struct tc_stagger {
     int64_t apart, life;   /* epochs between two networks, of a generation */
 } tc_stagger;
 
-/* Trains nothing yet. Refuses a job without architectures, or with one whose training nobody has said. */
 /* Refuses a job that names no network, or not how one is trained. */
 tc_status tc_stagger_check(const tc_craft_job *job, tc_error *error);
+/* Trains nothing yet. Refuses what tc_stagger_check does. */
 tc_status tc_stagger_create(const tc_craft_job *job, int models, int64_t apart, tc_stagger *stagger, tc_error *error);
 void tc_stagger_free(tc_stagger *stagger);
 

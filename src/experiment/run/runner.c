@@ -175,7 +175,8 @@ static void describe_cells(const tc_runner *r, int phase, char *text, size_t siz
         const json_t *factor = json_object_get(plan->cell[first].factors, name);
         char number[TC_CSV_NUMBER], *value = json_dumps(factor, JSON_ENCODE_ANY);
         const char *shown = json_is_real(factor) ? tc_csv_number(json_real_value(factor), number) : value;
-        at += (size_t)snprintf(text + at, size - at, "%s%s %.40s", i ? ", " : " (", name, shown ? shown : "–");
+        at += (size_t)snprintf(text + at, size - at, "%s%s %.*s", i ? ", " : " (", name,
+                               (int)tc_width_fit(shown ? shown : "", 40), shown ? shown : "");
         if (i + 1 == json_array_size(plan->sweep) && at < size) at += (size_t)snprintf(text + at, size - at, ")");
         free(value);
     }
@@ -232,11 +233,30 @@ static tc_status failed(tc_runner *r, const tc_event *event, tc_error *error) {
     return tc_raise(error, event->error.status, "%s: %.700s", what, event->error.message);
 }
 
+static bool under_way(const tc_runner *r, int phase) {
+    for (int w = 0; w < r->crew->workers; w++)
+        if (r->worker[w].phase == phase) return true;
+    return false;
+}
+
+/* A row of the results needs the clean victim, too: without it there is nothing to train the poisoned ones for. */
+static int give_up_rows(tc_runner *r, int clean) {
+    const int64_t t = r->plan->phase[clean].trial;
+    int count = 0;
+    for (int c = 0; c < r->plan->cells; c++) {
+        const tc_cell *cell = &r->plan->cell[c];
+        const bool concerned = cell->clean[t] == clean && !under_way(r, cell->victim_phase[t]);
+        if (concerned) count += tc_agenda_give_up(&r->agenda, cell->victim_phase[t]);
+    }
+    return count;
+}
+
 /* Its own doing: the others may do better. */
 static tc_status give_up(tc_runner *r, const tc_event *event) {
     char what[256], where[320];
-    const int count = tc_agenda_give_up(&r->agenda, event->phase);
+    int count = tc_agenda_give_up(&r->agenda, event->phase);
     r->worker[event->worker].phase = -1;
+    if (r->plan->phase[event->phase].kind == TC_PHASE_CLEAN) count += give_up_rows(r, event->phase);
     describe(r, event->phase, what, sizeof what);
     describe_cells(r, event->phase, where, sizeof where);
     if (!r->given_up) snprintf(r->first, sizeof r->first, "%s of %s: %.300s", what, where, event->error.message);

@@ -5,11 +5,18 @@
 
 #include <math.h>
 
+static int given_up_of(const tc_runner *r, int kind) {
+    int count = 0;
+    for (int p = 0; p < r->plan->phases && r->given_up; p++)
+        count += r->agenda.given_up[p] && (int)r->plan->phase[p].kind == kind;
+    return count;
+}
+
 /* Kinds differ a lot in how long they take, phases of one kind little. */
 static double guess_seconds_left(const tc_runner *r) {
     double total = 0;
     for (int k = 0; k < TC_PHASE_KINDS; k++) {
-        const int left = r->kind[k].phases - r->kind[k].done;
+        const int left = r->kind[k].phases - r->kind[k].done - given_up_of(r, k);
         if (left && !r->kind[k].done) return NAN;
         if (left) total += left * r->kind[k].seconds / r->kind[k].done;
     }

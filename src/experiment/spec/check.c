@@ -54,7 +54,6 @@ static tc_status check_victim(const tc_spec *spec, const tc_network_spec *networ
     tc_model *model = NULL;
     tc_status status = TC_OK;
     TC_TRY(tc_spec_build(spec, network, dataset, &model, error));
-    TC_TRY(check_training(spec, network, NULL, dataset, model, error));
     for (int d = 0; d < spec->defence_count; d++) TC_TRY(check_defence(spec, network, d, dataset, model, error));
 done:
     tc_model_free(model);
@@ -79,7 +78,6 @@ static tc_status make_networks(const tc_spec *spec, const tc_dataset *dataset, n
         tc_model *model = NULL;
         TC_TRY(tc_spec_build(spec, &spec->surrogates[k], dataset, &model, error));
         n->architecture[n->count++] = (tc_architecture){model, &spec->surrogates[k].train};
-        TC_TRY(check_training(spec, &spec->surrogates[k], NULL, dataset, model, error));
     }
     for (int k; n->surrogates < all; n->surrogates++) {
         tc_spec_surrogate(spec, n->surrogates, &k);

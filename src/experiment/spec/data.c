@@ -16,13 +16,6 @@ static tc_status at(const tc_spec *spec, const char *path, tc_status status, con
     return tc_settings_raise(&spec->settings, error, path, "%s", reason->message);
 }
 
-/* "images:~/pictures": the shell expands ~ only at the start of a word. */
-static tc_status expand_home(const char *source, char expanded[TC_PATH_SIZE], tc_error *error) {
-    const char *home = getenv("HOME"), *colon = strchr(source, ':');
-    if (!colon || strncmp(colon + 1, "~/", 2) || !home) return tc_path_format(expanded, error, "%s", source);
-    return tc_path_format(expanded, error, "%.*s%s%s", (int)(colon + 1 - source), source, home, colon + 2);
-}
-
 tc_status tc_spec_open_data(const tc_spec *spec, tc_dataset **dataset, tc_error *error) {
     const tc_data_options *data = &spec->data;
     const tc_dataset_options options = {.size = data->size,
@@ -31,7 +24,7 @@ tc_status tc_spec_open_data(const tc_spec *spec, tc_dataset **dataset, tc_error 
                                         .seed = (uint64_t)data->seed};
     char source[TC_PATH_SIZE];
     tc_error reason = {0};
-    tc_status status = expand_home(data->source, source, &reason);
+    tc_status status = tc_path_expand_home(source, data->source, &reason);
     if (status == TC_OK) status = tc_dataset_open(source, &options, dataset, &reason);
     return at(spec, "dataset.source", status, &reason, error);
 }

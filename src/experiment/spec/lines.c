@@ -93,12 +93,12 @@ static void end_anchor(walk *w, int number) {
 }
 
 static tc_status count_alias(walk *w, const yaml_event_t *event, tc_error *error) {
-    for (int i = w->anchor_count - 1; i >= 0; i--)
-        if (!strcmp(w->anchors[i].name, (const char *)event->data.alias.anchor))
-            return count_values(w, w->anchors[i].values ? w->anchors[i].values : 1, event, error);
     if (w->anchor_count == MOST_ANCHORS)
         return tc_raise(error, TC_INVALID, "%s:%d: more than %d anchors; write less", w->file,
                         tc_mark_line(event->start_mark), MOST_ANCHORS);
+    for (int i = w->anchor_count - 1; i >= 0; i--)
+        if (!strcmp(w->anchors[i].name, (const char *)event->data.alias.anchor))
+            return count_values(w, w->anchors[i].values ? w->anchors[i].values : 1, event, error);
     return TC_OK; /* libcyaml says that there is no such anchor */
 }
 

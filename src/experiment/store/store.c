@@ -130,18 +130,27 @@ done:
     return status;
 }
 
-static const char *const ours[] = {"run.db",      "run.db-wal", "run.db-shm", "run.db-journal", "results.json",
-                                   "results.csv", "work",       "poisons",    "models"};
+/* Folders first: what tells that they are a study's goes last. */
+static const char *const our_folders[] = {"work", "poisons", "models", "tables", NULL};
+static const char *const our_files[] = {"results.json",       "results.csv", "report.html",
+                                        "spec.resolved.yaml", "run.db-wal",  "run.db-shm",
+                                        "run.db-journal",     "run.db",      NULL};
 
+/* Where no study ever was, folders of these names are somebody's. */
 static tc_status remove_earlier(const char *folder, tc_error *error) {
+    const bool begun = tc_store_exists(folder);
     char path[TC_PATH_SIZE];
-    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
-        tc_status status = tc_path_format(path, error, "%s/%s", folder, ours[i]);
-        if (status == TC_OK && tc_folder_exists(path)) status = tc_folder_remove(path, error);
-        if (status != TC_OK) return status;
-        unlink(path); /* a file that cannot go is found by whoever wants to write it */
+    tc_status status = TC_OK;
+    for (const char *const *name = our_folders; *name && begun; name++) {
+        TC_TRY(tc_path_format(path, error, "%s/%s", folder, *name));
+        if (tc_folder_exists(path)) TC_TRY(tc_folder_remove(path, error));
     }
-    return TC_OK;
+    for (const char *const *name = our_files; *name; name++) {
+        TC_TRY(tc_path_format(path, error, "%s/%s", folder, *name));
+        if (tc_file_exists(path)) unlink(path); /* a file that cannot go is found by whoever wants to write it */
+    }
+done:
+    return status;
 }
 
 static bool holds(const char *folder, const char *name) {
@@ -176,12 +185,11 @@ static tc_status check_folder(const char *folder, tc_store_mode mode, tc_error *
                         folder);
     if (mode == TC_STORE_NEW && there)
         return tc_raise(error, TC_INVALID,
-                        "--out: %s holds a %s, which a run would write over; move it, choose another folder or "
-                        "--overwrite",
-                        folder, there);
+                        "--out: %s holds a %s, which a run would write over; move it or choose another folder", folder,
+                        there);
     if (mode == TC_STORE_RESUME && there)
-        return tc_raise(error, TC_INVALID, "--resume: %s holds results but no run.db to go on from; --overwrite it",
-                        folder);
+        return tc_raise(error, TC_INVALID,
+                        "--resume: %s holds results but no run.db to go on from; choose another folder", folder);
     return TC_OK;
 }
 

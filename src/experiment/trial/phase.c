@@ -253,6 +253,7 @@ tc_status tc_phase_run(tc_labs *labs, const tc_phase_job *job, tc_phase_result *
     work w = {.job = job, .phase = phase, .result = result};
     tc_status status = TC_OK;
     *result = (tc_phase_result){.payload = json_object()};
+    tc_fruitless_forget();
     if (!result->payload) return no_memory(error);
     TC_TRY(tc_labs_open(labs, phase->spec, phase->victim, &w.lab, error));
     TC_TRY(tc_labs_lend(labs, &w.lab, error));
