@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -191,6 +192,32 @@ done:
     return status;
 }
 
+/* "NAME.PID-N.tmp" of a process that is gone; or with ".old", what it was about to replace, where that has happened. */
+static bool is_left_over(const char *entry, const char *name, bool replaced) {
+    const size_t length = strlen(name);
+    long pid;
+    int end = 0;
+    if (strncmp(entry, name, length) || entry[length] != '.') return false;
+    if (sscanf(entry + length, ".%ld-%*u.tmp%n", &pid, &end) != 1 || !end) return false;
+    const char *rest = entry + length + end;
+    const bool ours = !*rest || (replaced && !strcmp(rest, ".old"));
+    return ours && pid > 0 && kill((pid_t)pid, 0) && errno == ESRCH;
+}
+
+/* What one that was killed while it wrote the same folder has left beside it. */
+static void sweep(const char *parent, const char *path) {
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    tc_names names;
+    char left[TC_PATH_SIZE];
+    const bool replaced = tc_folder_exists(path);
+    if (tc_folder_list(parent, true, &names, NULL) != TC_OK) return;
+    for (size_t i = 0; i < names.count; i++)
+        if (is_left_over(names.name[i], name, replaced) &&
+            tc_path_format(left, NULL, "%s/%s", parent, names.name[i]) == TC_OK)
+            tc_folder_remove(left, NULL);
+    tc_names_free(&names);
+}
+
 tc_status tc_folder_output_open(const char *path, const tc_folder_kind *kind, tc_folder_output *output,
                                 tc_error *error) {
     static atomic_uint made;
@@ -203,6 +230,7 @@ tc_status tc_folder_output_open(const char *path, const tc_folder_kind *kind, tc
     TC_TRY(tc_path_format(parent, error, "%s", output->path));
     to_parent(parent);
     TC_TRY(tc_folder_make(parent, error));
+    sweep(parent, output->path);
     int failed;
     do {
         TC_TRY(tc_path_format(output->temporary, error, "%s.%ld-%u.tmp", output->path, (long)getpid(), made++));

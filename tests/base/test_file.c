@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -276,6 +277,33 @@ static void replaces_nothing_of_others(void **state) {
     tc_folder_remove(at("out"), &error);
 }
 
+/* What a process left that was killed while it wrote a folder goes when that is written the next time; what it was
+ * about to replace goes only when something else is in its place. */
+static void sweeps_after_a_kill(void **state) {
+    (void)state;
+    tc_folder_output output;
+    char dead[64], alive[64], old[80], other[80];
+    const pid_t child = fork();
+    if (!child) _exit(0);
+    assert_true(waitpid(child, NULL, 0) == child);
+    snprintf(dead, sizeof dead, "goal.%ld-0.tmp", (long)child);
+    snprintf(old, sizeof old, "goal.%ld-0.tmp.old", (long)child);
+    snprintf(other, sizeof other, "goals.%ld-0.tmp", (long)child);
+    snprintf(alive, sizeof alive, "goal.%ld-7000.tmp", (long)getpid());
+    const char *const made[] = {dead, old, other, alive};
+    for (int i = 0; i < 4; i++) assert_int_equal(tc_folder_make(at(made[i]), &error), TC_OK);
+    assert_int_equal(tc_folder_output_open(at("goal"), NULL, &output, &error), TC_OK);
+    assert_false(tc_folder_exists(at(dead)));
+    assert_true(tc_folder_exists(at(old)) && tc_folder_exists(at(other)) && tc_folder_exists(at(alive)));
+    assert_int_equal(tc_folder_output_commit(&output, &error), TC_OK);
+    assert_int_equal(tc_folder_output_open(at("goal"), NULL, &output, &error), TC_OK);
+    assert_false(tc_folder_exists(at(old)));
+    assert_true(tc_folder_exists(at(other)) && tc_folder_exists(at(alive)));
+    tc_folder_output_abandon(&output);
+    const char *const left[] = {"goal", other, alive};
+    for (int i = 0; i < 3; i++) tc_folder_remove(at(left[i]), &error);
+}
+
 static void refuses_overlong_paths(void **state) {
     (void)state;
     char path[TC_PATH_SIZE], *name = malloc(5000);
@@ -300,6 +328,7 @@ static int remove_root(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_and_reads),
+        cmocka_unit_test(sweeps_after_a_kill),
         cmocka_unit_test(keeps_to_the_limit),
         cmocka_unit_test(names_what_is_missing),
         cmocka_unit_test(full_disk_keeps_the_old_file),

@@ -23,7 +23,7 @@ gives_up() { # 'WHAT' ARGUMENTS…: the run ends with status 1, having named the
     checks=$((checks + 1))
     "$tocsin" run spec.yaml "$@" >out.txt 2>err.txt
     [ $? = 1 ] || fail "$what: status"
-    tail -n 1 err.txt | grep -q '^tocsin: jobs: 6 of [0-9]* phases were given up, .*; the first was trial 1, .* of cell [0-9] (victim.train.rate 900)' || { fail "$what: the last word"; tail -n 3 err.txt; }
+    tail -n 1 err.txt | grep -q '^tocsin: jobs: 6 of [0-9]* phases were given up, .*; the first was trial [12], .* of cell [0-9] (victim.train.rate 900)' || { fail "$what: the last word"; tail -n 3 err.txt; }
     # one by one, or with the clean victim, without which they have no row
     [ "$(grep -c '^tocsin: given up: trial [12], .* of cell [0-9] (victim.train.rate 900.*).*: train: the loss is no longer a number' err.txt)" -ge 2 ] ||
         { fail "$what: the cells"; cat err.txt; }
