@@ -20,7 +20,7 @@
         if ((call) != TC_OK) fail_msg("%s", why.message);                                                              \
     } while (0)
 
-enum { MOST = 40 };
+enum { MOST = 40, TRIES = 4 }; /* TRIES: somebody else may work on the machine while one of two times is taken */
 static const char *const common[] = {"trials=1",
                                      "threads=1",
                                      "dataset.source=shapes10",
@@ -53,20 +53,23 @@ static tc_cost cost_of(const tc_plan *plan, double budget) {
 }
 
 /* A busy machine and small batches allow for no more than the order of magnitude. */
-static void near(double extrapolated, double measured, const char *what) {
-    if (!(extrapolated < 4 * measured && measured < 4 * extrapolated))
-        fail_msg("%s: extrapolated %g s, measured %g s", what, extrapolated, measured);
+static bool near(double extrapolated, double measured) {
+    return extrapolated < 4 * measured && measured < 4 * extrapolated;
 }
 
 /* A way of crafting or of training, as the plan's only one beside the control. */
 static void compare(const char *const *own, tc_phase_kind kind, bool less_control) {
     tc_plan *plan = plan_of(own);
-    const tc_cost tried = cost_of(plan, 1e9), told = cost_of(plan, 0);
-    for (int k = 0; k < TC_PHASE_KINDS; k++) assert_int_equal(tried.measured[k], tried.kinds[k]);
-    /* The control, which takes no network, is made in either case. */
-    assert_int_equal(told.measured[kind], less_control);
-    assert_true(told.networks_measured >= 1 && told.networks_measured <= told.networks);
-    near(told.seconds[kind], tried.seconds[kind], own[0]);
+    tc_cost tried, told;
+    int again = TRIES;
+    do {
+        tried = cost_of(plan, 1e9), told = cost_of(plan, 0);
+        for (int k = 0; k < TC_PHASE_KINDS; k++) assert_int_equal(tried.measured[k], tried.kinds[k]);
+        /* The control, which takes no network, is made in either case. */
+        assert_int_equal(told.measured[kind], less_control);
+        assert_true(told.networks_measured >= 1 && told.networks_measured <= told.networks);
+    } while (!near(told.seconds[kind], tried.seconds[kind]) && --again);
+    if (!again) fail_msg("%s: extrapolated %g s, measured %g s", own[0], told.seconds[kind], tried.seconds[kind]);
     tc_plan_free(plan);
 }
 
