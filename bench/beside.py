@@ -4,9 +4,8 @@
     beside.py --tocsin PROGRAM [--peer SCRIPT]… [--threads N] [--rounds N] [--repeat N] [--json FILE] [NAME]
 
 Tocsin and PyTorch take turns, --rounds times. Each has its median over the rounds, PyTorch's being its fastest: of all
-scripts, ways of running, and numbers of threads, which are halved for as long as that makes some case
-faster by more than a twentieth. A peer
-prints {"name", "op", "ms"} a line and takes --threads, --repeat and --only (bench/peers/torch_peer.py)."""
+scripts, ways of running, and numbers of threads, which are halved for as long as that makes some case faster by more than
+a twentieth. A peer prints {"name", "op", "ms"} a line and takes --threads, --repeat and --only (bench/peers/torch_peer.py)."""
 import argparse
 import json
 import os

@@ -241,7 +241,7 @@ def multiplies_slowly():
 
 def main():
     if multiplies_slowly():
-        print("this PyTorch multiplies matrices by the reference BLAS, ten times slower than it need be: install OpenBLAS (Debian: "
+        print("this PyTorch multiplies matrices by the reference BLAS, many times slower than it need be: install OpenBLAS (Debian: "
               "libopenblas0)", file=sys.stderr, flush=True)
     known, uncompiled = set(), 0
     for name, network, width, batch, op, way in cases():

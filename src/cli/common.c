@@ -158,10 +158,8 @@ static char *resolve(const char *input) {
 }
 
 tc_status tc_cli_check_apart(const char *out, const char *input, tc_error *error) {
-    char *to = realpath(out, NULL), *from = to && input ? resolve(input) : NULL; /* NULL: not there */
-    const size_t length = from ? strlen(to) : 0;
-    const bool apart = !from || strncmp(from, to, length) || (from[length] && from[length] != '/');
-    free(to);
+    char *from = input ? resolve(input) : NULL; /* NULL: not there */
+    const bool apart = !from || !tc_path_within(from, out);
     free(from);
     if (apart) return TC_OK;
     return tc_raise(error, TC_INVALID, "--out: %s is where %s is read from; name another place", out, input);

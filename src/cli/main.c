@@ -4,8 +4,8 @@
 #include "base/log.h"
 #include "base/option.h"
 
-#include <signal.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 

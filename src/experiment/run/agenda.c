@@ -96,7 +96,11 @@ void tc_agenda_free(tc_agenda *agenda) {
 /* ---- using ---- */
 
 int tc_agenda_take(tc_agenda *agenda) {
-    return agenda->ready_count ? pop(agenda) : -1;
+    while (agenda->ready_count) {
+        const int phase = pop(agenda);
+        if (!agenda->given_up[phase]) return phase;
+    }
+    return -1;
 }
 
 void tc_agenda_return(tc_agenda *agenda, int phase) {

@@ -22,16 +22,14 @@ static tc_status at(const tc_spec *spec, const char *path, const tc_option *tabl
 
 /* ---- victims and their defences ---- */
 
-/* Of the network as it is or under a defence. */
-static tc_status check_training(const tc_spec *spec, const tc_network_spec *network, const tc_defence_spec *defence,
-                                const tc_dataset *dataset, const tc_model *model, tc_error *error) {
-    const tc_train_options train = tc_spec_training(network, defence);
-    const bool adapted = defence && defence->defence->adapt;
+/* The training as a defence changes it; as it is otherwise tc_spec_build has checked it. */
+static tc_status check_adapted(const tc_spec *spec, const tc_network_spec *network, const tc_defence_spec *defence,
+                               const tc_prospect *victim, tc_error *error) {
     char path[64];
     tc_error reason = {0};
-    const tc_status status = tc_train_check(&train, dataset, model, &reason);
+    const tc_status status = tc_train_check(victim->train, victim->dataset, victim->model, &reason);
     snprintf(path, sizeof path, "%s.train", network->section);
-    if (status != TC_INVALID || !adapted) return at(spec, path, NULL, status, &reason, error);
+    if (status != TC_INVALID) return at(spec, path, NULL, status, &reason, error);
     return tc_settings_raise(&spec->settings, error, path, "under the defence %s: %s", defence->label, reason.message);
 }
 
@@ -41,7 +39,7 @@ static tc_status check_defence(const tc_spec *spec, const tc_network_spec *netwo
     const tc_train_options train = tc_spec_training(network, chosen);
     const tc_prospect victim = {.dataset = dataset, .model = model, .train = &train};
     tc_error reason = {0};
-    tc_status status = check_training(spec, network, chosen, dataset, model, error);
+    tc_status status = chosen->defence->adapt ? check_adapted(spec, network, chosen, &victim, error) : TC_OK;
     if (status != TC_OK) return status;
     char path[64];
     snprintf(path, sizeof path, "defences.%d", d + 1);

@@ -103,12 +103,35 @@ static void gives_up(void **state) {
     tc_plan_free(plan);
 }
 
+/* Whether it was ready by then, or becomes so later: what was given up is nobody's, and all else is done. */
+static void gives_up_what_is_ready(void **state) {
+    (void)state;
+    for (int later = 0; later < 2; later++) {
+        tc_plan *plan = small_plan();
+        tc_agenda agenda;
+        MUST(tc_agenda_create(plan, NULL, &agenda, error));
+        const int craft = plan->cell[0].craft[0], victim = plan->cell[0].victim_phase[0];
+        int given_up = later ? tc_agenda_give_up(&agenda, victim) : 0, taken = 0;
+        for (int p; (p = tc_agenda_take(&agenda)) >= 0; taken++) {
+            assert_int_not_equal(p, victim);
+            tc_agenda_finish(&agenda, p);
+            if (p == craft && !later) given_up = tc_agenda_give_up(&agenda, victim);
+        }
+        assert_int_equal(given_up, 1);
+        assert_int_equal(taken, plan->phases - 1);
+        assert_int_equal(agenda.left, 0);
+        tc_agenda_free(&agenda);
+        tc_plan_free(plan);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(takes_everything_once),
         cmocka_unit_test(keeps_the_order),
         cmocka_unit_test(goes_on),
         cmocka_unit_test(gives_up),
+        cmocka_unit_test(gives_up_what_is_ready),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
