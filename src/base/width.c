@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 /* Letters that do not take one column, from Unicode's East Asian widths and its combining marks, as far as names have
- * them; in order. */
+ * them; in order. The C library's wcwidth knows them in UTF-8 locales only, and a container often has none. */
 static const struct {
     uint32_t first, last;
     int width;
